@@ -1,0 +1,1 @@
+"""Skep: a durable home for fleets of AI-agent swarms."""

@@ -1,0 +1,1 @@
+"""One agent at work on one task: roles, tools, the workspace, the journal and the loop."""

@@ -1,0 +1,51 @@
+"""The shelf: every tool that reads a workspace, by the name that roles and models use."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final, Literal
+
+from skep.agent.tools.churn import churn
+from skep.agent.tools.complexity import complexity
+from skep.agent.tools.dependencies import dependencies
+from skep.agent.tools.documentation import documentation
+from skep.agent.tools.inventory import inventory
+from skep.agent.tools.reading import list_files, read_file, search
+from skep.agent.tools.secrets import secrets
+from skep.agent.tools.tests_layout import tests_layout
+from skep.agent.tools.todos import todos
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A function `(workspace, *, …)` that reads, returns what JSON can hold, and changes nothing.
+
+    The same workspace gives the same result. It blocks while it reads: call it in a thread.
+    """
+
+    name: str
+    run: Callable[..., Mapping[str, object]]
+    effect: Literal["pure"] = "pure"
+    summary: str
+
+
+def _tool(run: Callable[..., Mapping[str, object]]) -> Tool:
+    summary = (run.__doc__ or "").strip().partition("\n")[0]
+    return Tool(name=run.__name__, run=run, summary=summary)
+
+
+_TOOLS: Final = (
+    churn,
+    complexity,
+    dependencies,
+    documentation,
+    inventory,
+    list_files,
+    read_file,
+    search,
+    secrets,
+    tests_layout,
+    todos,
+)
+SHELF: Final[Mapping[str, Tool]] = MappingProxyType({run.__name__: _tool(run) for run in _TOOLS})
+"""The tools by name."""

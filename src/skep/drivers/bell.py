@@ -1,0 +1,66 @@
+"""Wake-ups inside one process: whoever waits for a topic is woken once after it rings.
+
+A bell is a hint. It counts its rings, so that a ring between a look and a wait is not lost: the
+waiter passes the count it saw before it looked. Safe to ring from any thread, and to wait on from
+any event loop.
+"""
+
+import asyncio
+import threading
+from collections import defaultdict
+from collections.abc import Iterable
+
+
+class Bell:
+    """Topics that can be rung and waited for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rings: defaultdict[str, int] = defaultdict(int)
+        self._waiting: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
+
+    def heard(self, topic: str) -> int:
+        """Count the rings of a topic so far."""
+        with self._lock:
+            return self._rings[topic]
+
+    def ring(self, topics: Iterable[str]) -> None:
+        """Wake everyone who waits for one of `topics`."""
+        with self._lock:
+            for topic in topics:
+                self._rings[topic] += 1
+                for waiter in self._waiting.pop(topic, ()):
+                    _wake(waiter)
+
+    async def wait(self, topic: str, *, since: int, patience_s: float) -> bool:
+        """Wait until the topic has rung more often than `since`; False when patience ran out."""
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            if self._rings[topic] != since:
+                return True
+            self._waiting[topic].append(waiter)
+        try:
+            await asyncio.wait_for(waiter, patience_s)
+        except TimeoutError:
+            return False
+        finally:
+            self._forget(topic, waiter)
+        return True
+
+    def _forget(self, topic: str, waiter: asyncio.Future[None]) -> None:
+        with self._lock:
+            waiting = self._waiting.get(topic, [])
+            if waiter in waiting:
+                waiting.remove(waiter)
+
+
+def _wake(waiter: asyncio.Future[None]) -> None:
+    loop = waiter.get_loop()
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(_set, waiter)
+
+
+def _set(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,185 @@
+"""The memory store's journal, log, registry and blobs."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from skep.drivers.memory.changes import Changes
+from skep.drivers.memory.desk import Desk
+from skep.policy.bounds import check_blobs, check_entries, check_notes
+from skep.policy.fencing import is_current
+from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
+from skep.records.errors import ArtifactNotFound
+from skep.records.event import Cursor, Note, Page
+from skep.records.ids import SwarmId, TaskRef
+from skep.records.lease import Token
+from skep.records.limits import EVENTS_PAGE_MAX
+from skep.records.outcome import Artifact
+from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task
+from skep.records.values import Digest, Json, blob_digest
+
+
+class MemoryJournal:
+    """Intents and results."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
+        """See `ports.store.Journal.write`."""
+        check_entries(entries)
+        with self._desk.change() as changes:
+            return [_write(changes, entry) for entry in entries]
+
+    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
+        """See `ports.store.Journal.read`."""
+        with self._desk.look() as tables:
+            return list(tables.journal.get((ref, run), {}).values())
+
+
+def _write(changes: Changes, entry: Entry) -> StepAnswer:
+    token = entry.token
+    task = changes.tables.find(token.ref)
+    current = task is not None and is_current(changes.tables.held(task), token)
+    line = changes.tables.journal.setdefault((token.ref, token.run), {})
+    if isinstance(entry, Intent):
+        return _open(changes, line, entry, current=current)
+    return _record(changes, line, entry, current=current)
+
+
+def _open(changes: Changes, line: dict[str, Step], intent: Intent, *, current: bool) -> StepAnswer:
+    step = line.get(intent.key)
+    verdict = judge_intent(step, intent, current=current, steps=len(line))
+    if verdict is StepVerdict.OPENED and is_new_call(step, intent):
+        line[intent.key] = opened(step, intent)
+    elif verdict is StepVerdict.UNKNOWN and step and step.state is StepState.OPEN:
+        line[intent.key] = replace(step, state=StepState.UNKNOWN)
+        swarm = changes.tables.swarms[intent.token.swarm]
+        data: dict[str, Json] = {"key": intent.key}
+        changes.tell(swarm, Note.STEP_UNKNOWN, task=intent.token.task, data=data)
+    value = step.value if step and verdict is StepVerdict.FOUND else None
+    return StepAnswer(verdict=verdict, value=value)
+
+
+def _record(
+    changes: Changes, line: dict[str, Step], record: Record, *, current: bool
+) -> StepAnswer:
+    step = line.get(record.key)
+    verdict = judge_record(step, record, current=current)
+    if step is None or verdict is not StepVerdict.RECORDED:
+        return StepAnswer(verdict=verdict)
+    if step.state is StepState.OPEN:
+        step = replace(step, state=StepState.RECORDED, value=record.value)
+        line[record.key] = step
+        swarm = changes.tables.swarms[record.token.swarm]
+        changes.tell(swarm, Note.STEP_RECORDED, task=record.token.task, data=step_told(step))
+    return StepAnswer(verdict=verdict, value=step.value)
+
+
+class MemoryLog:
+    """Events."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
+        """See `ports.store.EventLog.read`."""
+        clock = self._desk.clock
+        deadline = clock.monotonic() + patience_s
+        while True:
+            heard = self._desk.bell.heard(cursor.swarm)
+            page = self._page(cursor, min(limit, EVENTS_PAGE_MAX))
+            left = deadline - clock.monotonic()
+            if page.events or page.gap or left <= 0:
+                return page
+            await self._desk.bell.wait(cursor.swarm, since=heard, patience_s=left)
+
+    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.note`."""
+        check_notes(notes)
+        with self._desk.change() as changes:
+            task = changes.tables.find(token.ref)
+            if task is None or not is_current(changes.tables.held(task), token):
+                return False
+            swarm = changes.tables.swarms[token.swarm]
+            for note in notes:
+                changes.tell(swarm, Note.PROGRESS, task=token.task, data=note)
+            return True
+
+    def _page(self, cursor: Cursor, limit: int) -> Page:
+        with self._desk.look() as tables:
+            swarm = tables.swarm(cursor.swarm)
+            is_other = cursor.incarnation not in ("", tables.incarnation)
+            start = 0 if is_other else cursor.seq
+            events = () if is_other else tuple(swarm.events[start : start + limit])
+            last = events[-1].seq if events else start
+            here = Cursor(incarnation=tables.incarnation, swarm=swarm.id, seq=last)
+            return Page(events=events, cursor=here, gap=is_other)
+
+
+class MemoryRegistry:
+    """Reading swarms and tasks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def swarm(self, swarm: SwarmId) -> Swarm:
+        """See `ports.store.Registry.swarm`."""
+        with self._desk.look() as tables:
+            return tables.swarm(swarm).seen()
+
+    async def swarms(
+        self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
+    ) -> Sequence[Swarm]:
+        """See `ports.store.Registry.swarms`."""
+        with self._desk.look() as tables:
+            youngest_first = sorted(tables.swarms.values(), key=lambda row: row.id, reverse=True)
+            found = [
+                row.seen()
+                for row in youngest_first
+                if (status is None or row.status is status) and (before is None or row.id < before)
+            ]
+            return found[:limit]
+
+    async def tasks(self, swarm: SwarmId) -> Sequence[Task]:
+        """See `ports.store.Registry.tasks`."""
+        with self._desk.look() as tables:
+            return [row.seen() for row in tables.swarm(swarm).tasks.values()]
+
+    async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
+        """See `ports.store.Registry.read`."""
+        with self._desk.look() as tables:
+            return [tables.task(ref).seen() for ref in refs]
+
+    async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
+        """See `ports.store.Registry.artifacts`."""
+        with self._desk.look() as tables:
+            return [
+                (row.ref, artifact)
+                for row in tables.swarm(swarm).tasks.values()
+                for artifact in sorted(row.artifacts, key=lambda artifact: artifact.name)
+            ]
+
+
+class MemoryBlobs:
+    """Content by hash."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def put(self, contents: Sequence[bytes]) -> Sequence[Digest]:
+        """See `ports.store.Blobs.put`."""
+        check_blobs(contents)
+        digests = [blob_digest(content) for content in contents]
+        with self._desk.change() as changes:
+            changes.tables.blobs.update(zip(digests, contents, strict=True))
+        return digests
+
+    async def get(self, digest: Digest) -> bytes:
+        """See `ports.store.Blobs.get`."""
+        with self._desk.look() as tables:
+            try:
+                return tables.blobs[digest]
+            except KeyError:
+                raise ArtifactNotFound(f"There is no content {digest[:12]}….") from None

@@ -1,0 +1,203 @@
+"""The rows that the memory store keeps, and how each turns into the record that callers see."""
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+
+from skep.ports.inspection import RingSeat
+from skep.records.command import Receipt
+from skep.records.errors import SwarmNotFound, TaskNotFound
+from skep.records.event import Event
+from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.lease import Held, Offer
+from skep.records.outcome import Artifact
+from skep.records.step import Step
+from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
+from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus, lane_of
+from skep.records.values import Digest
+
+
+@dataclass(slots=True, kw_only=True)
+class TaskRow:
+    """One task. `downs` says of each dependent whether the edge to it is met."""
+
+    ref: TaskRef
+    ordinal: int
+    spec: TaskSpec
+    status: TaskStatus = TaskStatus.WAITING
+    unmet: int = 0
+    run: int = 1
+    attempt: int = 0
+    failures: int = 0
+    nonce: str = ""
+    spent: str = ""
+    outcome: str | None = None
+    reason: str = ""
+    worker: WorkerId | None = None
+    lease_until: float | None = None
+    hard_until: float | None = None
+    wake_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    downs: dict[TaskKey, bool] = field(default_factory=dict[TaskKey, bool])
+    ups: list[TaskKey] = field(default_factory=list[TaskKey])
+    artifacts: tuple[Artifact, ...] = ()
+
+    @property
+    def lane(self) -> str:
+        """The ring it queues in."""
+        return lane_of(self.spec)
+
+    def seen(self) -> Task:
+        """The task as callers see it."""
+        return Task(
+            ref=self.ref,
+            ordinal=self.ordinal,
+            spec=self.spec,
+            status=self.status,
+            unmet=self.unmet,
+            run=self.run,
+            attempt=self.attempt,
+            failures=self.failures,
+            outcome=self.outcome,
+            reason=self.reason,
+            worker=self.worker,
+            lease_until=self.lease_until,
+            hard_until=self.hard_until,
+            wake_at=self.wake_at,
+            started_at=self.started_at,
+            ended_at=self.ended_at,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class SwarmRow:
+    """One swarm with its tasks in the order of the plan, and its log."""
+
+    id: SwarmId
+    request: SwarmRequest
+    sealed: bool
+    created_at: float
+    status: SwarmStatus = SwarmStatus.INITIALIZING
+    ended_at: float | None = None
+    deadline: float | None = None
+    reason: str = ""
+    counts: Counter[TaskStatus] = field(default_factory=Counter[TaskStatus])
+    tasks: dict[TaskKey, TaskRow] = field(default_factory=dict[TaskKey, TaskRow])
+    events: list[Event] = field(default_factory=list[Event])
+    lanes: set[str] = field(default_factory=set[str])
+
+    @property
+    def room(self) -> int:
+        """How many more of its tasks may run now."""
+        return self.request.max_agents - self.counts[TaskStatus.RUNNING]
+
+    def seen(self) -> Swarm:
+        """The swarm as callers see it."""
+        return Swarm(
+            id=self.id,
+            request=self.request,
+            status=self.status,
+            sealed=self.sealed,
+            counts={status: self.counts[status] for status in TaskStatus},
+            last_seq=len(self.events),
+            created_at=self.created_at,
+            ended_at=self.ended_at,
+            deadline=self.deadline,
+            reason=self.reason,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class SeatRow:
+    """A swarm's seat in one lane, with its ready tasks as a heap of (-priority, ordinal, key).
+
+    The heap may hold tasks that are ready no more; `ready` counts those that are.
+    """
+
+    vt: int = 0
+    ready: int = 0
+    eligible: bool = False
+    heap: list[tuple[int, int, TaskKey]] = field(default_factory=list[tuple[int, int, TaskKey]])
+
+    def push(self, task: TaskRow) -> None:
+        """Queue a task by priority, then by age."""
+        heapq.heappush(self.heap, (-task.spec.priority, task.ordinal, task.ref.key))
+
+
+@dataclass(slots=True, kw_only=True)
+class LaneRow:
+    """The ring of one (queue, kind, needs)."""
+
+    queue: str
+    kind: AgentKind
+    needs: frozenset[str]
+    floor: int = 0
+    turn: int = 0
+    seats: dict[SwarmId, SeatRow] = field(default_factory=dict[SwarmId, SeatRow])
+
+    def fits(self, offer: Offer) -> bool:
+        """Say whether a worker with this offer may take the lane's tasks."""
+        return (
+            self.queue in offer.queues
+            and self.kind in offer.kinds
+            and self.needs <= offer.capabilities
+        )
+
+
+class Tables:
+    """Everything the store knows."""
+
+    def __init__(self, incarnation: str) -> None:
+        self.incarnation = incarnation
+        self.swarms: dict[SwarmId, SwarmRow] = {}
+        self.lanes: dict[str, LaneRow] = {}
+        self.journal: dict[tuple[TaskRef, int], dict[str, Step]] = {}
+        self.commands: dict[str, tuple[str, Receipt]] = {}
+        self.drains: dict[TaskRef, None] = {}
+        self.blobs: dict[Digest, bytes] = {}
+
+    def swarm(self, swarm: SwarmId) -> SwarmRow:
+        """Find a swarm; raises `SwarmNotFound`."""
+        try:
+            return self.swarms[swarm]
+        except KeyError:
+            raise SwarmNotFound(swarm=swarm) from None
+
+    def task(self, ref: TaskRef) -> TaskRow:
+        """Find a task; raises `TaskNotFound`."""
+        row = self.find(ref)
+        if row is None:
+            raise TaskNotFound(swarm=ref.swarm, task=ref.key)
+        return row
+
+    def find(self, ref: TaskRef) -> TaskRow | None:
+        """Find a task, or None."""
+        swarm = self.swarms.get(ref.swarm)
+        return swarm.tasks.get(ref.key) if swarm else None
+
+    def held(self, task: TaskRow) -> Held:
+        """What the fence compares a token with."""
+        return Held(
+            incarnation=self.incarnation,
+            run=task.run,
+            attempt=task.attempt,
+            nonce=task.nonce,
+            spent=task.spent,
+            status=task.status,
+        )
+
+    def lane(self, spec: TaskSpec) -> LaneRow:
+        """Find or make the lane in which a task queues."""
+        name = lane_of(spec)
+        if name not in self.lanes:
+            self.lanes[name] = LaneRow(queue=spec.queue, kind=spec.kind, needs=spec.needs)
+        return self.lanes[name]
+
+    def rings(self) -> list[RingSeat]:
+        """Every seat as the inspection shows it."""
+        return [
+            RingSeat(lane=name, swarm=swarm, vt=seat.vt, ready=seat.ready, eligible=seat.eligible)
+            for name, lane in sorted(self.lanes.items())
+            for swarm, seat in sorted(lane.seats.items())
+        ]

@@ -1,0 +1,68 @@
+"""The memory store: all ports over one desk."""
+
+from typing import Self
+
+from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.leases import MemoryLeases
+from skep.drivers.memory.reading import MemoryBlobs, MemoryJournal, MemoryLog, MemoryRegistry
+from skep.drivers.memory.work import MemoryWork
+from skep.ports.inspection import Dump, Edge
+from skep.ports.store import Durability
+from skep.ports.system import Chance, Clock
+
+
+class MemoryStore:
+    """A store that lives as long as its process."""
+
+    durability = Durability.MEMORY
+
+    def __init__(self, clock: Clock, chance: Chance) -> None:
+        self._desk = Desk(clock, chance)
+        self.work = MemoryWork(self._desk)
+        self.leases = MemoryLeases(self._desk)
+        self.journal = MemoryJournal(self._desk)
+        self.log = MemoryLog(self._desk)
+        self.registry = MemoryRegistry(self._desk)
+        self.blobs = MemoryBlobs(self._desk)
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the store this is."""
+        return self._desk.tables.incarnation
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        return None
+
+    async def dump(self) -> Dump:
+        """See `ports.inspection.Inspectable.dump`."""
+        with self._desk.look() as tables:
+            swarms = [tables.swarms[swarm] for swarm in sorted(tables.swarms)]
+            rows = [row for swarm in swarms for row in swarm.tasks.values()]
+            edges = [
+                Edge(swarm=row.ref.swarm, up=row.ref.key, down=down, met=met)
+                for row in rows
+                for down, met in sorted(row.downs.items())
+            ]
+            lines = [tables.journal[line] for line in sorted(tables.journal)]
+            return Dump(
+                incarnation=tables.incarnation,
+                swarms=[swarm.seen() for swarm in swarms],
+                tasks=[row.seen() for row in rows],
+                held={row.ref: tables.held(row) for row in rows},
+                edges=edges,
+                seats=tables.rings(),
+                steps=[step for line in lines for step in line.values()],
+                events=[event for swarm in swarms for event in swarm.events],
+                drains=sorted(tables.drains),
+            )
+
+    async def forget_queues(self) -> None:
+        """See `ports.inspection.Inspectable.forget_queues`."""
+        with self._desk.change() as changes:
+            for lane in changes.tables.lanes.values():
+                lane.seats.clear()
+            for swarm in changes.tables.swarms.values():
+                swarm.lanes.clear()

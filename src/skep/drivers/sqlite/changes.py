@@ -1,0 +1,324 @@
+"""The changes of state in rows: each moves one status by its table and tells the log.
+
+A `Sheet` holds what is known of one swarm while a command runs, so that a command writes each
+swarm, each of its seats and its events once, however many tasks it moves. Task rows are written
+at once. `flush` writes the sheets; the writer calls it before it commits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from skep.drivers.sqlite.db import Column, Db
+from skep.drivers.sqlite.lines import TASK_COLUMNS, TaskLine, task_line
+from skep.policy.endings import ending, is_over, takes_grants
+from skep.policy.fairness import entry_vt
+from skep.records.errors import SwarmNotFound
+from skep.records.ids import SwarmId, TaskRef
+from skep.records.lease import Held
+from skep.records.limits import SETTLE_EDGES_MAX
+from skep.records.moves import moved
+from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove, SwarmStatus
+from skep.records.task import TASK_MOVES, TERMINAL, TaskMove, TaskStatus
+from skep.records.values import Json, canonical
+
+WORK_TOPIC = "work"
+COUNTS = ", ".join(TaskStatus)
+
+
+@dataclass(slots=True)
+class SeatLine:
+    """A swarm's seat in one lane."""
+
+    vt: int = 0
+    ready: int = 0
+    eligible: bool = False
+    is_dirty: bool = True
+
+
+@dataclass(slots=True, kw_only=True)
+class Sheet:
+    """One swarm while a command runs."""
+
+    n: int
+    id: SwarmId
+    status: SwarmStatus
+    sealed: bool
+    cap: int
+    seq: int
+    timeout_s: float | None
+    deadline: float | None
+    ended_at: float | None
+    reason: str
+    counts: dict[TaskStatus, int]
+    seats: dict[str, SeatLine] = field(default_factory=dict[str, SeatLine])
+    events: list[tuple[int, int, str, float, str | None, str]] = field(
+        default_factory=list[tuple[int, int, str, float, str | None, str]]
+    )
+
+    @property
+    def room(self) -> int:
+        """How many more of its tasks may run now."""
+        return self.cap - self.counts[TaskStatus.RUNNING]
+
+
+class Changes:
+    """One command's changes, all made at the same time `at`."""
+
+    def __init__(self, db: Db, *, at: float, incarnation: str) -> None:
+        self.db = db
+        self.at = at
+        self.incarnation = incarnation
+        self.topics: set[str] = set()
+        self._sheets: dict[int, Sheet] = {}
+
+    def find_sheet(self, swarm: SwarmId) -> Sheet:
+        """Read a swarm by its id; raises `SwarmNotFound`."""
+        n = self.db.value("SELECT n FROM swarm WHERE id = ?", (swarm,))
+        if n is None:
+            raise SwarmNotFound(swarm=swarm)
+        return self.sheet(n)
+
+    def sheet(self, n: int) -> Sheet:
+        """Read a swarm by its number, once per command."""
+        if n not in self._sheets:
+            self._sheets[n] = self._read_sheet(n)
+        return self._sheets[n]
+
+    def find_task(self, ref: TaskRef) -> TaskLine | None:
+        """Read a task, or None."""
+        sql = (
+            f"SELECT {TASK_COLUMNS} FROM task t JOIN swarm s ON s.n = t.swarm"
+            " WHERE s.id = ? AND t.key = ?"
+        )
+        row = self.db.row(sql, (ref.swarm, ref.key))
+        return task_line(row) if row else None
+
+    def lines(self, where: str, bindings: tuple[Column, ...]) -> list[TaskLine]:
+        """Read tasks by a condition on `t`, which may end with an order and a limit."""
+        sql = f"SELECT {TASK_COLUMNS} FROM task t WHERE {where}"
+        return [task_line(row) for row in self.db.rows(sql, bindings)]
+
+    def held(self, line: TaskLine) -> Held:
+        """What the fence compares a token with."""
+        return Held(
+            incarnation=self.incarnation,
+            run=line.run,
+            attempt=line.attempt,
+            nonce=line.nonce,
+            spent=line.spent,
+            status=line.status,
+        )
+
+    def tell(self, sheet: Sheet, kind: str, *, task: str | None, data: Mapping[str, Json]) -> None:
+        """Append one event."""
+        sheet.seq += 1
+        sheet.events.append((sheet.n, sheet.seq, kind, self.at, task, canonical(dict(data))))
+        self.topics.add(sheet.id)
+
+    def move(
+        self, line: TaskLine, move: TaskMove, *, told: Mapping[str, Json], **columns: Column
+    ) -> None:
+        """Move a task's status, with counts, seat and event, and set other columns beside it."""
+        sheet = self.sheet(line.swarm)
+        before, line.status = line.status, moved(TASK_MOVES, line.status, move)
+        sheet.counts[before] -= 1
+        sheet.counts[line.status] += 1
+        self._keep_seat(sheet, line, before)
+        columns["status"] = line.status
+        if before is TaskStatus.RUNNING:
+            columns |= {"worker": None, "lease_until": None, "hard_until": None}
+        if line.status in TERMINAL or before in TERMINAL:
+            columns["ended_at"] = self.at if line.status in TERMINAL else None
+        self.set(line, **columns)
+        self.tell(sheet, move, task=line.key, data=told)
+
+    def set(self, line: TaskLine, **columns: Column) -> None:
+        """Write columns of a task's row."""
+        names = ", ".join(f"{name} = ?" for name in columns)
+        self.db.run(f"UPDATE task SET {names} WHERE n = ?", (*columns.values(), line.n))
+
+    def move_swarm(self, sheet: Sheet, move: SwarmMove, *, told: Mapping[str, Json]) -> None:
+        """Move a swarm's status, with its seats and event."""
+        sheet.status = moved(SWARM_MOVES, sheet.status, move)
+        sheet.ended_at = self.at if sheet.status in ENDED else None
+        if sheet.status in ENDED:
+            self._leave(sheet)
+        self.reseat(sheet)
+        self.tell(sheet, move, task=None, data=told)
+
+    def release(self, line: TaskLine, **columns: Column) -> None:
+        """Let a waiting task whose dependencies are met become ready, now or after its delay."""
+        if line.delay_s > 0:
+            wake_at = self.at + line.delay_s
+            told: dict[str, Json] = {"wake_at": wake_at}
+            self.move(line, TaskMove.POSTPONE, told=told, wake_at=wake_at, **columns)
+        else:
+            self.move(line, TaskMove.RELEASE, told={}, **columns)
+
+    def consume_edges(self, line: TaskLine, *, budget: int = SETTLE_EDGES_MAX) -> int:
+        """Meet up to `budget` edges out of ended tasks, beginning with `line`; returns how many.
+
+        A dependent becomes ready, or is cancelled when it needed the task to succeed; then its
+        own edges are met too. What the budget leaves over is put down for the sweeper.
+        """
+        left, ended = budget, [line]
+        while ended:
+            up = ended.pop(0)
+            left -= self._consume(up, max(left, 0), ended)
+            self._keep_drain(up)
+        return budget - left
+
+    def cancel_for(self, down: TaskLine, up: TaskLine, **columns: Column) -> None:
+        """Cancel a task because one that it waits for did not succeed."""
+        did = "failed" if up.status is TaskStatus.FAILED else f"was {up.status}"
+        reason = f"task {up.key}, which it waits for, {did}"
+        self.move(down, TaskMove.CANCEL, told={"reason": reason}, reason=reason, **columns)
+
+    def settle_waiting(self, line: TaskLine) -> None:
+        """Release or cancel a waiting task by what its dependencies have come to."""
+        bad = "('failed', 'cancelled')"
+        joined = f"n IN (SELECT up FROM edge WHERE down = ?) AND status IN {bad}"
+        refusing = self.lines(f"{joined} ORDER BY n LIMIT 1", (line.n,))
+        if refusing and not line.tolerant:
+            self.cancel_for(line, refusing[0])
+        elif line.unmet == 0:
+            self.release(line)
+
+    def end_if_over(self, sheet: Sheet) -> None:
+        """Complete or fail a swarm whose tasks have all ended."""
+        if sheet.status in ENDED or not is_over(sealed=sheet.sealed, counts=sheet.counts):
+            return
+        sql = (
+            "SELECT key, reason FROM task t WHERE swarm = ? AND status IN ('failed', 'cancelled')"
+            " AND NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n) ORDER BY ordinal LIMIT 1"
+        )
+        sink = self.db.row(sql, (sheet.n,))
+        sheet.reason = f"task {sink[0]}: {sink[1]}" if sink else ""
+        move = ending(unserved_sinks=1 if sink else 0)
+        self.move_swarm(sheet, move, told={"reason": sheet.reason})
+
+    def reseat(self, sheet: Sheet) -> None:
+        """Put the swarm's seats into their rings, or take them out, by what holds now."""
+        may = takes_grants(sheet.status) and sheet.room > 0
+        for lane, seat in sheet.seats.items():
+            eligible = may and seat.ready > 0
+            if eligible and not seat.eligible:
+                floor = self.db.value("SELECT floor FROM lane WHERE name = ?", (lane,))
+                seat.vt = entry_vt(own=seat.vt, floor=floor)
+                self.topics.add(WORK_TOPIC)
+            seat.is_dirty |= eligible != seat.eligible
+            seat.eligible = eligible
+
+    def seat(self, sheet: Sheet, line: TaskLine) -> SeatLine:
+        """Find or make the swarm's seat in the task's lane, and the lane."""
+        if line.lane not in sheet.seats:
+            queue, kind, needs = line.lane.split("|")
+            self.db.run(
+                "INSERT OR IGNORE INTO lane (name, queue, kind, needs) VALUES (?, ?, ?, ?)",
+                (line.lane, queue, kind, needs),
+            )
+            sheet.seats[line.lane] = SeatLine()
+        return sheet.seats[line.lane]
+
+    def flush(self) -> None:
+        """Write what the sheets hold."""
+        for sheet in self._sheets.values():
+            self._write_sheet(sheet)
+        self._sheets.clear()
+
+    def _keep_seat(self, sheet: Sheet, line: TaskLine, before: TaskStatus) -> None:
+        if TaskStatus.READY in (before, line.status):
+            seat = self.seat(sheet, line)
+            seat.ready += 1 if line.status is TaskStatus.READY else -1
+            seat.is_dirty = True
+            if line.status is TaskStatus.READY:
+                self.topics.add(WORK_TOPIC)
+        self.reseat(sheet)
+
+    def _leave(self, sheet: Sheet) -> None:
+        self.db.run("DELETE FROM seat WHERE swarm = ?", (sheet.n,))
+        self.db.run("DELETE FROM drain WHERE swarm = ?", (sheet.n,))
+        for lane in sheet.seats:
+            # An empty ring keeps no floor, for there is nobody left to be fair to.
+            self.db.run(
+                "DELETE FROM lane WHERE name = ?"
+                " AND NOT EXISTS (SELECT 1 FROM seat WHERE lane = lane.name)",
+                (lane,),
+            )
+        sheet.seats.clear()
+
+    def _consume(self, up: TaskLine, budget: int, ended: list[TaskLine]) -> int:
+        where = (
+            "n IN (SELECT down FROM edge WHERE up = ? AND met = 0 ORDER BY down LIMIT ?) ORDER BY n"
+        )
+        downs = self.lines(where, (up.n, budget))
+        self.db.run_many(
+            "UPDATE edge SET met = 1 WHERE up = ? AND down = ?", [(up.n, down.n) for down in downs]
+        )
+        for down in downs:
+            down.unmet -= 1
+            if down.status is not TaskStatus.WAITING:
+                self.set(down, unmet=down.unmet)
+            elif up.status is not TaskStatus.SUCCEEDED and not down.tolerant:
+                self.cancel_for(down, up, unmet=down.unmet)
+                ended.append(down)
+            elif down.unmet == 0:
+                self.release(down, unmet=0)
+            else:
+                self.set(down, unmet=down.unmet)
+        return len(downs)
+
+    def _keep_drain(self, up: TaskLine) -> None:
+        left = self.db.value("SELECT 1 FROM edge WHERE up = ? AND met = 0 LIMIT 1", (up.n,))
+        if left is None:
+            self.db.run("DELETE FROM drain WHERE task = ?", (up.n,))
+        else:
+            self.db.run("INSERT OR IGNORE INTO drain VALUES (?, ?)", (up.n, up.swarm))
+
+    def _read_sheet(self, n: int) -> Sheet:
+        sql = (
+            "SELECT id, status, sealed, cap, seq, timeout_s, deadline, ended_at, reason,"
+            f" {COUNTS} FROM swarm WHERE n = ?"
+        )
+        (row,) = self.db.rows(sql, (n,))
+        seats = self.db.rows("SELECT lane, vt, ready, eligible FROM seat WHERE swarm = ?", (n,))
+        return Sheet(
+            n=n,
+            id=SwarmId(row[0]),
+            status=SwarmStatus(row[1]),
+            sealed=bool(row[2]),
+            cap=row[3],
+            seq=row[4],
+            timeout_s=row[5],
+            deadline=row[6],
+            ended_at=row[7],
+            reason=row[8],
+            counts=dict(zip(TaskStatus, row[9:], strict=True)),
+            seats={
+                lane: SeatLine(vt, ready, bool(on), is_dirty=False) for lane, vt, ready, on in seats
+            },
+        )
+
+    def _write_sheet(self, sheet: Sheet) -> None:
+        counts = ", ".join(f"{status} = ?" for status in TaskStatus)
+        self.db.run(
+            "UPDATE swarm SET status = ?, sealed = ?, seq = ?, deadline = ?, ended_at = ?,"
+            f" reason = ?, {counts} WHERE n = ?",
+            (
+                sheet.status,
+                sheet.sealed,
+                sheet.seq,
+                sheet.deadline,
+                sheet.ended_at,
+                sheet.reason,
+                *sheet.counts.values(),
+                sheet.n,
+            ),
+        )
+        seats = [
+            (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
+            for lane, seat in sheet.seats.items()
+            if seat.is_dirty
+        ]
+        self.db.run_many("INSERT OR REPLACE INTO seat VALUES (?, ?, ?, ?, ?, ?)", seats)
+        self.db.run_many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", sheet.events)

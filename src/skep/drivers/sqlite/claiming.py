@@ -1,0 +1,131 @@
+"""Tasks go out: fair shares over the rings, each grant under a fresh lease."""
+
+from dataclasses import dataclass
+
+from skep.drivers.sqlite.changes import Changes, SeatLine
+from skep.policy.expiry import lease_end
+from skep.policy.fairness import Deal, Ring, Seat, deal
+from skep.ports.system import Chance
+from skep.records.codec import spec_from
+from skep.records.ids import SwarmId, TaskKey
+from skep.records.lease import Grant, Offer, Token
+from skep.records.task import TaskMove, TaskStatus
+from skep.records.values import Json
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A ready task as the claim reads it."""
+
+    n: int
+    swarm: int
+    id: SwarmId
+    key: TaskKey
+    lane: str
+    spec: str
+    run: int
+    attempt: int
+    failures: int
+
+
+def claim(changes: Changes, offer: Offer, *, limit: int, chance: Chance) -> list[Grant]:
+    """Grant up to `limit` ready tasks that the offer fits."""
+    shares = deal(_rings(changes, offer, limit), limit=limit)
+    if not shares.served:
+        return []
+    ready = _ready_tasks(changes, shares)
+    grants = [_grant(changes, offer, ready[seat].pop(0), chance=chance) for seat in shares.served]
+    _remember(changes, shares)
+    return grants
+
+
+def _rings(changes: Changes, offer: Offer, limit: int) -> list[Ring]:
+    queues = sorted(offer.queues)
+    marks = ", ".join("?" * len(queues))
+    sql = f"SELECT name, kind, needs, floor, turn FROM lane WHERE queue IN ({marks}) ORDER BY name"
+    return [
+        Ring(lane=name, floor=floor, turn=turn, seats=_seats(changes, name, limit))
+        for name, kind, needs, floor, turn in changes.db.rows(sql, queues)
+        if kind in offer.kinds and _needs(needs) <= offer.capabilities
+    ]
+
+
+def _needs(text: str) -> set[str]:
+    return {need for need in text.split(",") if need}
+
+
+def _seats(changes: Changes, lane: str, limit: int) -> list[Seat]:
+    # More seats than tasks asked for cannot be served, so the first `limit` by time are enough.
+    sql = (
+        "SELECT seat.id, seat.vt, s.priority, seat.ready, s.cap - s.running FROM seat"
+        " JOIN swarm s ON s.n = seat.swarm WHERE seat.lane = ? AND seat.eligible = 1"
+        " ORDER BY seat.vt, seat.id LIMIT ?"
+    )
+    return [
+        Seat(swarm=SwarmId(swarm), vt=vt, priority=priority, ready=ready, room=room)
+        for swarm, vt, priority, ready, room in changes.db.rows(sql, (lane, limit))
+    ]
+
+
+def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], list[_Ready]]:
+    """Read the tasks to grant: of each seat as many as it was served, by priority, then age."""
+    sql = (
+        "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures"
+        " FROM swarm s JOIN task t ON t.swarm = s.n"
+        " WHERE s.id = ? AND t.lane = ? AND t.status = 'ready'"
+        " ORDER BY t.priority DESC, t.ordinal LIMIT ?"
+    )
+    return {
+        (lane, swarm): [
+            _Ready(*row)
+            for row in changes.db.rows(sql, (swarm, lane, shares.served.count((lane, swarm))))
+        ]
+        for lane, swarm in shares.vts
+    }
+
+
+def _grant(changes: Changes, offer: Offer, ready: _Ready, *, chance: Chance) -> Grant:
+    spec = spec_from(ready.spec)
+    nonce, attempt = chance.nonce(), ready.attempt + 1
+    hard_until = changes.at + spec.timeout_s
+    lease_until = lease_end(now=changes.at, lease_s=offer.lease_s, hard_until=hard_until)
+    changes.db.run(
+        "UPDATE task SET status = 'running', attempt = ?, nonce = ?, spent = '', worker = ?,"
+        " reason = '', started_at = ?, lease_until = ?, hard_until = ? WHERE n = ?",
+        (attempt, nonce, offer.worker, changes.at, lease_until, hard_until, ready.n),
+    )
+    _count(changes, ready, told={"worker": offer.worker, "attempt": attempt})
+    return Grant(
+        token=Token(
+            incarnation=changes.incarnation,
+            swarm=ready.id,
+            task=ready.key,
+            run=ready.run,
+            attempt=attempt,
+            nonce=nonce,
+        ),
+        spec=spec,
+        failures=ready.failures,
+        lease_until=lease_until,
+        hard_until=hard_until,
+    )
+
+
+def _count(changes: Changes, ready: _Ready, *, told: dict[str, Json]) -> None:
+    """Keep the swarm's counts, seat and log for one grant (the move READY -> RUNNING)."""
+    sheet = changes.sheet(ready.swarm)
+    sheet.counts[TaskStatus.READY] -= 1
+    sheet.counts[TaskStatus.RUNNING] += 1
+    seat: SeatLine = sheet.seats[ready.lane]
+    seat.ready -= 1
+    seat.is_dirty = True
+    changes.reseat(sheet)
+    changes.tell(sheet, TaskMove.CLAIM, task=ready.key, data=told)
+
+
+def _remember(changes: Changes, shares: Deal) -> None:
+    for (lane, swarm), vt in shares.vts.items():
+        seat = changes.find_sheet(swarm).seats[lane]
+        seat.vt, seat.is_dirty = vt, True
+    rows = [(floor, shares.turns[lane], lane) for lane, floor in shares.floors.items()]
+    changes.db.run_many("UPDATE lane SET floor = ?, turn = ? WHERE name = ?", rows)

@@ -1,0 +1,125 @@
+"""Who holds what, and what is due: renewal, reclaim, sweep, reconcile."""
+
+from skep.drivers.sqlite.changes import Changes
+from skep.drivers.sqlite.lines import TaskLine
+from skep.drivers.sqlite.steering import cancel
+from skep.policy.expiry import LEASE_S_MAX, lease_end, loss_of
+from skep.policy.fencing import is_current
+from skep.records.ids import WorkerId
+from skep.records.lease import Beat, BeatVerdict, Swept, Token
+from skep.records.task import TaskMove, TaskStatus
+
+
+def renew(changes: Changes, token: Token, *, lease_s: float) -> Beat:
+    """Move one lease's deadline."""
+    line = changes.find_task(token.ref)
+    if line is None:
+        return Beat(verdict=BeatVerdict.LOST, swarm_status=None)
+    status = changes.sheet(line.swarm).status
+    if not is_current(changes.held(line), token) or line.hard_until is None:
+        return Beat(verdict=BeatVerdict.LOST, swarm_status=status)
+    until = lease_end(now=changes.at, lease_s=lease_s, hard_until=line.hard_until)
+    changes.set(line, lease_until=until)
+    return Beat(verdict=BeatVerdict.HELD, swarm_status=status, lease_until=until)
+
+
+def reclaim(changes: Changes, worker: WorkerId) -> int:
+    """Free every task that an earlier life of the worker held."""
+    held = changes.lines("worker = ? AND status = 'running' ORDER BY n", (worker,))
+    for line in held:
+        _lose(changes, line, reason="its worker was started again")
+    return len(held)
+
+
+def sweep(changes: Changes, *, limit: int) -> Swept:
+    """Do what is due."""
+    timed_out = _time_out(changes, limit)
+    lost, given_up = _take_back(changes, limit)
+    return Swept(
+        timed_out=timed_out,
+        lost=lost,
+        given_up=given_up,
+        woken=_wake(changes, limit),
+        drained=_drain(changes, limit),
+    )
+
+
+def reconcile(changes: Changes) -> int:
+    """Rebuild the seats where they differ from the ready tasks."""
+    sql = (
+        "SELECT min(t.n), count(*) FROM task t JOIN swarm s ON s.n = t.swarm"
+        " LEFT JOIN seat ON seat.swarm = t.swarm AND seat.lane = t.lane"
+        " WHERE t.status = 'ready' AND s.ended_at IS NULL"
+        " GROUP BY t.swarm, t.lane HAVING count(*) <> coalesce(max(seat.ready), 0)"
+    )
+    wanting = changes.db.rows(sql)
+    for n, ready in wanting:
+        line = changes.lines("n = ?", (n,))[0]
+        sheet = changes.sheet(line.swarm)
+        seat = changes.seat(sheet, line)
+        seat.ready, seat.is_dirty = ready, True
+        changes.reseat(sheet)
+    return len(wanting)
+
+
+def _lose(changes: Changes, line: TaskLine, *, reason: str) -> None:
+    """Take a running task from its holder: ready again, or failed when that was once too often."""
+    failures = line.failures + 1
+    move = loss_of(failures=failures, retry=line.retry)
+    changes.move(
+        line,
+        move,
+        told={"reason": reason, "failures": failures},
+        failures=failures,
+        nonce="",
+        reason=reason,
+    )
+    if move is TaskMove.GIVE_UP:
+        changes.consume_edges(line)
+        changes.end_if_over(changes.sheet(line.swarm))
+
+
+def _time_out(changes: Changes, limit: int) -> int:
+    sql = (
+        "SELECT n FROM swarm WHERE deadline < ? AND deadline IS NOT NULL AND ended_at IS NULL"
+        " ORDER BY deadline, n LIMIT ?"
+    )
+    due = changes.db.rows(sql, (changes.at, limit))
+    for (n,) in due:
+        sheet = changes.sheet(n)
+        cancel(changes, sheet, reason=f"its time of {sheet.timeout_s:g} s was over")
+    return len(due)
+
+
+def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
+    # The second half of the condition is `policy.expiry.is_expired` for a clock set back.
+    due = changes.lines(
+        "status = 'running' AND (lease_until < ? OR lease_until > ?)"
+        " ORDER BY lease_until, n LIMIT ?",
+        (changes.at, changes.at + 2 * LEASE_S_MAX, limit),
+    )
+    for line in due:
+        over = line.hard_until is not None and line.hard_until < changes.at
+        _lose(changes, line, reason="its time-out was over" if over else "its lease ran out")
+    given_up = sum(line.status is TaskStatus.FAILED for line in due)
+    return len(due) - given_up, given_up
+
+
+def _wake(changes: Changes, limit: int) -> int:
+    where = "status = 'sleeping' AND wake_at <= ? ORDER BY wake_at, n LIMIT ?"
+    due = changes.lines(where, (changes.at, limit))
+    for line in due:
+        changes.move(line, TaskMove.WAKE, told={}, wake_at=None)
+    return len(due)
+
+
+def _drain(changes: Changes, limit: int) -> int:
+    drained = 0
+    for (n,) in changes.db.rows("SELECT task FROM drain ORDER BY task"):
+        still = changes.db.value("SELECT 1 FROM drain WHERE task = ?", (n,))
+        if drained >= limit or still is None:
+            continue
+        line = changes.lines("n = ?", (n,))[0]
+        drained += changes.consume_edges(line, budget=limit - drained)
+        changes.end_if_over(changes.sheet(line.swarm))
+    return drained

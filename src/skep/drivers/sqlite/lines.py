@@ -1,0 +1,133 @@
+"""How rows become records, and the columns to select for each."""
+
+from dataclasses import dataclass
+
+from skep.drivers.sqlite.db import Row
+from skep.records.codec import request_from, spec_from
+from skep.records.event import Event
+from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.step import Effect, Step, StepState
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import RetryPolicy, Task, TaskStatus
+from skep.records.values import Digest, parsed
+
+TASK_COLUMNS = (
+    "t.n, t.swarm, t.key, t.lane, t.status, t.unmet, t.run, t.attempt, t.failures, t.nonce,"
+    " t.spent, t.tolerant, t.delay_s, t.attempts_max, t.hard_until"
+)
+"""What a command needs to know of a task; `task_line` reads it."""
+
+TASK_SEEN = (
+    "s.id, t.key, t.ordinal, t.spec, t.status, t.unmet, t.run, t.attempt, t.failures, t.outcome,"
+    " t.reason, t.worker, t.lease_until, t.hard_until, t.wake_at, t.started_at, t.ended_at"
+)
+"""What a caller sees of a task; `task_of` reads it."""
+
+SWARM_SEEN = (
+    "id, request, status, sealed, seq, created_at, ended_at, deadline, reason, "
+    + ", ".join(TaskStatus)
+)
+"""What a caller sees of a swarm; `swarm_of` reads it."""
+
+STEP_SEEN = "key, fingerprint, effect, state, intent, calls, value"
+"""What a caller sees of a step; `step_of` reads it."""
+
+
+@dataclass(slots=True)
+class TaskLine:
+    """What a command knows of a task, in the order of `TASK_COLUMNS`."""
+
+    n: int
+    swarm: int
+    key: str
+    lane: str
+    status: TaskStatus
+    unmet: int
+    run: int
+    attempt: int
+    failures: int
+    nonce: str
+    spent: str
+    tolerant: int
+    delay_s: float
+    attempts_max: int
+    hard_until: float | None
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """The part of the retry policy that the store itself applies."""
+        return RetryPolicy(attempts_max=self.attempts_max)
+
+
+def task_line(row: Row) -> TaskLine:
+    """Read a row of `TASK_COLUMNS`."""
+    line = TaskLine(*row)
+    line.status = TaskStatus(line.status)
+    return line
+
+
+def task_of(row: Row) -> Task:
+    """Read a row of `TASK_SEEN`."""
+    return Task(
+        ref=TaskRef(swarm=SwarmId(row[0]), key=TaskKey(row[1])),
+        ordinal=row[2],
+        spec=spec_from(row[3]),
+        status=TaskStatus(row[4]),
+        unmet=row[5],
+        run=row[6],
+        attempt=row[7],
+        failures=row[8],
+        outcome=row[9],
+        reason=row[10],
+        worker=WorkerId(row[11]) if row[11] is not None else None,
+        lease_until=row[12],
+        hard_until=row[13],
+        wake_at=row[14],
+        started_at=row[15],
+        ended_at=row[16],
+    )
+
+
+def swarm_of(row: Row) -> Swarm:
+    """Read a row of `SWARM_SEEN`."""
+    return Swarm(
+        id=SwarmId(row[0]),
+        request=request_from(row[1]),
+        status=SwarmStatus(row[2]),
+        sealed=bool(row[3]),
+        last_seq=row[4],
+        created_at=row[5],
+        ended_at=row[6],
+        deadline=row[7],
+        reason=row[8],
+        counts=dict(zip(TaskStatus, row[9:], strict=True)),
+    )
+
+
+def step_of(ref: TaskRef, run: int, row: Row) -> Step:
+    """Read a row of `STEP_SEEN`."""
+    return Step(
+        ref=ref,
+        run=run,
+        key=row[0],
+        fingerprint=Digest(row[1]),
+        effect=Effect(row[2]),
+        state=StepState(row[3]),
+        intent=row[4],
+        calls=row[5],
+        value=row[6],
+    )
+
+
+def event_of(swarm: SwarmId, row: Row) -> Event:
+    """Read a row of (seq, kind, at, task, data)."""
+    seq, kind, at, task, data = row
+    told = parsed(data)
+    return Event(
+        swarm=swarm,
+        seq=seq,
+        kind=kind,
+        at=at,
+        task=TaskKey(task) if task is not None else None,
+        data=told if isinstance(told, dict) else {},
+    )

@@ -1,0 +1,239 @@
+"""The ports over the two threads: each operation is one command of the writer or one read."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from skep.drivers.bell import Bell
+from skep.drivers.sqlite import claiming, journal, leases, reading, settling, steering, submitting
+from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
+from skep.drivers.sqlite.threads import Reader, Writer
+from skep.policy.bounds import check_blobs, check_entries, check_notes, check_settlements
+from skep.policy.fencing import is_current
+from skep.ports.system import Chance, Clock
+from skep.records.command import Addition, Order, Receipt, Submission
+from skep.records.errors import SkepError
+from skep.records.event import Cursor, Note, Page
+from skep.records.ids import SwarmId, TaskRef, WorkerId
+from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
+from skep.records.outcome import Artifact, Settlement, SettleVerdict
+from skep.records.step import Entry, Step, StepAnswer
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task
+from skep.records.values import Digest, Json, blob_digest
+
+Seen = TypeVar("Seen")
+
+SAFETY_POLL_S = 0.5
+"""How often a waiting call looks for what another process wrote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the ports share."""
+
+    writer: Writer
+    reader: Reader
+    bell: Bell
+    clock: Clock
+    chance: Chance
+    incarnation: str
+
+    async def look_until(
+        self,
+        found: Callable[[Seen], bool],
+        look: Callable[[], Awaitable[Seen]],
+        *,
+        topic: str,
+        patience_s: float,
+    ) -> Seen:
+        """Look, and look again whenever the topic rings, until something is found or patience ends.
+
+        What another process writes does not ring here, so a slow poll stands behind the bell.
+        """
+        deadline = self.clock.monotonic() + patience_s
+        while True:
+            heard = self.bell.heard(topic)
+            seen = await look()
+            left = deadline - self.clock.monotonic()
+            if found(seen) or left <= 0:
+                return seen
+            await self.bell.wait(topic, since=heard, patience_s=min(left, SAFETY_POLL_S))
+
+
+class SqliteWork:
+    """Plans in, tasks out, outcomes back."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def submit(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SkepError]:
+        """See `ports.store.Work.submit`."""
+        return await self._desk.writer.ask(
+            lambda changes: [submitting.submit(changes, each) for each in submissions]
+        )
+
+    async def add(self, additions: Sequence[Addition]) -> Sequence[Receipt | SkepError]:
+        """See `ports.store.Work.add`."""
+        return await self._desk.writer.ask(
+            lambda changes: [submitting.add(changes, each) for each in additions]
+        )
+
+    async def claim(self, offer: Offer, *, limit: int, patience_s: float = 0.0) -> Sequence[Grant]:
+        """See `ports.store.Work.claim`."""
+        command = partial(
+            claiming.claim, offer=offer, limit=min(limit, CLAIM_MAX), chance=self._desk.chance
+        )
+        return await self._desk.look_until(
+            bool,
+            lambda: self._desk.writer.ask(command),
+            topic=WORK_TOPIC,
+            patience_s=patience_s,
+        )
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
+        """See `ports.store.Work.settle`."""
+        check_settlements(settlements)
+        return await self._desk.writer.ask(
+            lambda changes: [settling.settle(changes, each) for each in settlements]
+        )
+
+    async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
+        """See `ports.store.Work.steer`."""
+        return await self._desk.writer.ask(
+            lambda changes: [steering.steer(changes, each) for each in orders]
+        )
+
+
+class SqliteLeases:
+    """Who holds what, and what is due."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def renew(self, tokens: Sequence[Token], *, lease_s: float) -> Sequence[Beat]:
+        """See `ports.store.Leases.renew`."""
+        return await self._desk.writer.ask(
+            lambda changes: [leases.renew(changes, token, lease_s=lease_s) for token in tokens]
+        )
+
+    async def reclaim(self, worker: WorkerId) -> int:
+        """See `ports.store.Leases.reclaim`."""
+        return await self._desk.writer.ask(partial(leases.reclaim, worker=worker))
+
+    async def sweep(self, *, limit: int = 256) -> Swept:
+        """See `ports.store.Leases.sweep`."""
+        return await self._desk.writer.ask(partial(leases.sweep, limit=limit))
+
+    async def reconcile(self) -> int:
+        """See `ports.store.Leases.reconcile`."""
+        return await self._desk.writer.ask(leases.reconcile)
+
+
+class SqliteJournal:
+    """Intents and results."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
+        """See `ports.store.Journal.write`."""
+        check_entries(entries)
+        return await self._desk.writer.ask(
+            lambda changes: [journal.write(changes, entry) for entry in entries]
+        )
+
+    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
+        """See `ports.store.Journal.read`."""
+        return await self._desk.reader.ask(partial(reading.steps, ref=ref, run=run))
+
+
+class SqliteLog:
+    """Events."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
+        """See `ports.store.EventLog.read`."""
+        look = partial(
+            reading.page,
+            cursor=cursor,
+            incarnation=self._desk.incarnation,
+            limit=min(limit, EVENTS_PAGE_MAX),
+        )
+        return await self._desk.look_until(
+            lambda page: bool(page.events) or page.gap,
+            lambda: self._desk.reader.ask(look),
+            topic=cursor.swarm,
+            patience_s=patience_s,
+        )
+
+    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.note`."""
+        check_notes(notes)
+        return await self._desk.writer.ask(partial(_note, token=token, notes=notes))
+
+
+class SqliteRegistry:
+    """Reading swarms and tasks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def swarm(self, swarm: SwarmId) -> Swarm:
+        """See `ports.store.Registry.swarm`."""
+        return await self._desk.reader.ask(partial(reading.swarm, swarm_id=swarm))
+
+    async def swarms(
+        self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
+    ) -> Sequence[Swarm]:
+        """See `ports.store.Registry.swarms`."""
+        look = partial(reading.swarms, status=status, before=before, limit=limit)
+        return await self._desk.reader.ask(look)
+
+    async def tasks(self, swarm: SwarmId) -> Sequence[Task]:
+        """See `ports.store.Registry.tasks`."""
+        return await self._desk.reader.ask(partial(reading.tasks, swarm_id=swarm))
+
+    async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
+        """See `ports.store.Registry.read`."""
+        return await self._desk.reader.ask(partial(reading.some_tasks, refs=refs))
+
+    async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
+        """See `ports.store.Registry.artifacts`."""
+        return await self._desk.reader.ask(partial(reading.artifacts, swarm_id=swarm))
+
+
+class SqliteBlobs:
+    """Content by hash."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def put(self, contents: Sequence[bytes]) -> Sequence[Digest]:
+        """See `ports.store.Blobs.put`."""
+        check_blobs(contents)
+        digests = [blob_digest(content) for content in contents]
+        rows = list(zip(digests, contents, strict=True))
+        await self._desk.writer.ask(partial(_keep_blobs, rows=rows))
+        return digests
+
+    async def get(self, digest: Digest) -> bytes:
+        """See `ports.store.Blobs.get`."""
+        return await self._desk.reader.ask(partial(reading.blob, digest=digest))
+
+
+def _keep_blobs(changes: Changes, *, rows: Sequence[tuple[Digest, bytes]]) -> None:
+    changes.db.run_many("INSERT OR IGNORE INTO blob VALUES (?, ?)", rows)
+
+
+def _note(changes: Changes, *, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+    line = changes.find_task(token.ref)
+    if line is None or not is_current(changes.held(line), token):
+        return False
+    for note in notes:
+        changes.tell(changes.sheet(line.swarm), Note.PROGRESS, task=token.task, data=note)
+    return True

@@ -1,0 +1,58 @@
+"""Outcomes come back: one judgement, one move, the edges it meets, and perhaps the swarm's end."""
+
+from skep.drivers.sqlite.changes import Changes, Column
+from skep.drivers.sqlite.lines import TaskLine
+from skep.policy.fencing import judge
+from skep.records.event import Note
+from skep.records.outcome import (
+    Failed,
+    Outcome,
+    Retried,
+    Settlement,
+    SettleVerdict,
+    Snoozed,
+    Succeeded,
+    move_of,
+    reason_of,
+    told,
+)
+from skep.records.task import TERMINAL
+from skep.records.values import canonical
+
+
+def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
+    """Store what became of one attempt, once."""
+    line = changes.find_task(settlement.token.ref)
+    held = changes.held(line) if line else None
+    digest = settlement.digest
+    verdict = judge(held, settlement.token, digest)
+    if line is not None and verdict is SettleVerdict.OK:
+        _store_outcome(changes, line, settlement.outcome, spent=digest)
+    elif line is not None and verdict is SettleVerdict.LATE:
+        changes.set(line, spent=digest)
+        sheet, data = changes.sheet(line.swarm), told(settlement.outcome)
+        changes.tell(sheet, Note.LATE_RESULT, task=line.key, data=data)
+    return verdict
+
+
+def _store_outcome(changes: Changes, line: TaskLine, outcome: Outcome, *, spent: str) -> None:
+    columns: dict[str, Column] = {"spent": spent, "reason": reason_of(outcome)}
+    if isinstance(outcome, Retried | Snoozed):
+        columns["wake_at"] = outcome.wake_at
+    if isinstance(outcome, Retried | Failed):
+        columns["failures"] = line.failures + 1
+    if isinstance(outcome, Succeeded):
+        columns["outcome"] = canonical(outcome.value)
+        _keep_artifacts(changes, line, outcome)
+    changes.move(line, move_of(outcome), told=told(outcome), **columns)
+    if line.status in TERMINAL:
+        changes.consume_edges(line)
+        changes.end_if_over(changes.sheet(line.swarm))
+
+
+def _keep_artifacts(changes: Changes, line: TaskLine, outcome: Succeeded) -> None:
+    rows = [
+        (line.n, artifact.name, artifact.media_type, artifact.digest, artifact.size_bytes)
+        for artifact in outcome.artifacts
+    ]
+    changes.db.run_many("INSERT OR REPLACE INTO artifact VALUES (?, ?, ?, ?, ?)", rows)

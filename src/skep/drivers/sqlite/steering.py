@@ -1,0 +1,126 @@
+"""Steering swarms in rows: pause, resume, interrupt, cancel, seal, reopen."""
+
+from skep.drivers.sqlite.changes import Changes, Sheet
+from skep.drivers.sqlite.lines import TaskLine
+from skep.drivers.sqlite.submitting import tasks_of
+from skep.policy.reopening import check_reopening
+from skep.policy.steering import is_so_already
+from skep.records.command import Order
+from skep.records.errors import SkepError
+from skep.records.ids import TaskKey
+from skep.records.moves import moved
+from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
+from skep.records.task import TaskMove, TaskStatus
+from skep.records.values import Json
+
+LIVE = "status NOT IN ('succeeded', 'failed', 'cancelled')"
+
+
+def steer(changes: Changes, order: Order) -> SwarmStatus | SkepError:
+    """Carry out one order; answers the status after it, or why it was refused."""
+    try:
+        sheet = changes.find_sheet(order.swarm)
+        if not is_so_already(sheet.status, order.move, sealed=sheet.sealed):
+            _carry_out(changes, sheet, order)
+    except SkepError as refusal:
+        return refusal
+    return sheet.status
+
+
+def cancel(changes: Changes, sheet: Sheet, *, reason: str) -> None:
+    """Cancel a swarm and every task of it that has not ended; their tokens are void from here."""
+    told: dict[str, Json] = {"reason": reason}
+    for line in changes.lines(f"swarm = ? AND {LIVE} ORDER BY ordinal", (sheet.n,)):
+        changes.move(line, TaskMove.CANCEL, told=told, reason=reason)
+    sheet.reason = reason
+    changes.move_swarm(sheet, SwarmMove.CANCEL, told=told)
+
+
+def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
+    moved(SWARM_MOVES, sheet.status, order.move)
+    if order.move is SwarmMove.CANCEL:
+        cancel(changes, sheet, reason=order.reason or "the swarm was cancelled")
+    elif order.move is SwarmMove.REOPEN:
+        _reopen(changes, sheet, order)
+    elif order.move is SwarmMove.RESUME:
+        _resume(changes, sheet, order)
+    else:
+        sheet.sealed = sheet.sealed or order.move is SwarmMove.SEAL
+        changes.move_swarm(sheet, order.move, told={"reason": order.reason})
+        changes.end_if_over(sheet)
+
+
+def _resume(changes: Changes, sheet: Sheet, order: Order) -> None:
+    """Go on, with the failures so far forgiven and the time-out begun anew."""
+    changes.db.run(f"UPDATE task SET failures = 0 WHERE swarm = ? AND {LIVE}", (sheet.n,))
+    _restart_clock(changes, sheet)
+    changes.move_swarm(sheet, SwarmMove.RESUME, told={"reason": order.reason})
+
+
+def _reopen(changes: Changes, sheet: Sheet, order: Order) -> None:
+    reopened = _meant(changes, sheet, order)
+    sheet.reason = ""
+    _restart_clock(changes, sheet)
+    told: dict[str, Json] = {"tasks": list[Json](reopened), "reason": order.reason}
+    changes.move_swarm(sheet, SwarmMove.REOPEN, told=told)
+    lines = [_line(changes, sheet, key) for key in reopened]
+    for line in lines:
+        _next_run(changes, line)
+    for line in lines:
+        _rewire(changes, line)
+    for line in lines:
+        if line.status is TaskStatus.WAITING:
+            changes.settle_waiting(line)
+
+
+def _meant(changes: Changes, sheet: Sheet, order: Order) -> tuple[TaskKey, ...]:
+    tasks = {task.ref.key: task for task in tasks_of(changes, sheet)}
+    sql = (
+        "SELECT up.key, down.key FROM edge JOIN task up ON up.n = edge.up"
+        " JOIN task down ON down.n = edge.down WHERE up.swarm = ?"
+    )
+    downs: dict[TaskKey, list[TaskKey]] = {}
+    for up, down in changes.db.rows(sql, (sheet.n,)):
+        downs.setdefault(TaskKey(up), []).append(TaskKey(down))
+    return check_reopening(order, tasks=tasks, downs=downs)
+
+
+def _line(changes: Changes, sheet: Sheet, key: TaskKey) -> TaskLine:
+    return changes.lines("swarm = ? AND key = ?", (sheet.n, key))[0]
+
+
+def _next_run(changes: Changes, line: TaskLine) -> None:
+    if line.status is TaskStatus.WAITING:
+        return
+    line.run += 1
+    changes.move(
+        line,
+        TaskMove.REOPEN,
+        told={"run": line.run},
+        run=line.run,
+        failures=0,
+        nonce="",
+        spent="",
+        outcome=None,
+        reason="",
+        started_at=None,
+        wake_at=None,
+    )
+    changes.db.run("DELETE FROM artifact WHERE task = ?", (line.n,))
+    changes.db.run("DELETE FROM drain WHERE task = ?", (line.n,))
+
+
+def _rewire(changes: Changes, line: TaskLine) -> None:
+    """Set the edges into a reopened task by where its dependencies stand now."""
+    changes.db.run(
+        f"UPDATE edge SET met = (SELECT NOT {LIVE} FROM task WHERE n = edge.up) WHERE down = ?",
+        (line.n,),
+    )
+    sql = "SELECT count(*) FROM edge WHERE down = ? AND met = 0"
+    line.unmet = int(changes.db.value(sql, (line.n,)))
+    changes.set(line, unmet=line.unmet)
+
+
+def _restart_clock(changes: Changes, sheet: Sheet) -> None:
+    if sheet.timeout_s is not None:
+        sheet.deadline = changes.at + sheet.timeout_s

@@ -1,0 +1,95 @@
+"""The SQLite store: all ports over one file."""
+
+import asyncio
+from pathlib import Path
+from typing import Self
+
+from skep.drivers.bell import Bell
+from skep.drivers.sqlite import reading
+from skep.drivers.sqlite.changes import Changes
+from skep.drivers.sqlite.connection import connect, migrate, migrations
+from skep.drivers.sqlite.ports import (
+    Desk,
+    SqliteBlobs,
+    SqliteJournal,
+    SqliteLeases,
+    SqliteLog,
+    SqliteRegistry,
+    SqliteWork,
+)
+from skep.drivers.sqlite.threads import Reader, Writer
+from skep.ports.inspection import Dump
+from skep.ports.store import Durability
+from skep.ports.system import Chance, Clock
+
+
+class SqliteStore:
+    """A store in one file; open it by `SqliteStore.open`, close it as a context manager."""
+
+    durability = Durability.FSYNCED
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self.work = SqliteWork(desk)
+        self.leases = SqliteLeases(desk)
+        self.journal = SqliteJournal(desk)
+        self.log = SqliteLog(desk)
+        self.registry = SqliteRegistry(desk)
+        self.blobs = SqliteBlobs(desk)
+
+    @classmethod
+    async def open(cls, path: Path, *, clock: Clock, chance: Chance) -> Self:
+        """Open the file, making it or bringing it to the newest schema first.
+
+        Raises `StoreUnavailable`, `StoreTooNew` or `StoreUnsafe`.
+        """
+        return cls(
+            await asyncio.get_running_loop().run_in_executor(None, _desk, path, clock, chance)
+        )
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the store this is."""
+        return self._desk.incarnation
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._desk.writer.close()
+        await self._desk.reader.close()
+
+    async def dump(self) -> Dump:
+        """See `ports.inspection.Inspectable.dump`."""
+        incarnation = self.incarnation
+        return await self._desk.reader.ask(lambda db: reading.dump(db, incarnation=incarnation))
+
+    async def forget_queues(self) -> None:
+        """See `ports.inspection.Inspectable.forget_queues`."""
+        await self._desk.writer.ask(_forget_queues)
+
+
+def _desk(path: Path, clock: Clock, chance: Chance) -> Desk:
+    writing, reading_ = connect(path), None
+    try:
+        migrate(writing, path, migrations())
+        writing.rows("INSERT OR IGNORE INTO meta VALUES ('incarnation', ?)", (chance.uuid(),))
+        incarnation = str(writing.value("SELECT value FROM meta WHERE name = 'incarnation'"))
+        reading_ = connect(path)
+    except BaseException:
+        writing.close()
+        raise
+    bell = Bell()
+    return Desk(
+        writer=Writer(writing, clock, bell),
+        reader=Reader(reading_),
+        bell=bell,
+        clock=clock,
+        chance=chance,
+        incarnation=incarnation,
+    )
+
+
+def _forget_queues(changes: Changes) -> None:
+    changes.db.run("DELETE FROM lane")
+    changes.db.run("DELETE FROM seat")

@@ -1,0 +1,203 @@
+"""Plans come in: whole swarms, and tasks added to live ones."""
+
+from collections.abc import Callable, Sequence
+
+from skep.drivers.sqlite.changes import Changes, Sheet
+from skep.drivers.sqlite.lines import TASK_SEEN, TaskLine, task_of
+from skep.policy.fencing import is_current
+from skep.policy.plans import check_addition, check_plan, check_request
+from skep.records.codec import request_json, spec_text
+from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
+from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
+from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.swarm import ENDED, SwarmMove, SwarmStatus
+from skep.records.task import TERMINAL, Task, TaskSpec, TaskStatus, lane_of
+from skep.records.values import Json, canonical
+
+
+def submit(changes: Changes, submission: Submission) -> Receipt | SkepError:
+    """Store a whole swarm, once."""
+    return _once(changes, submission, lambda: _submit(changes, submission))
+
+
+def add(changes: Changes, addition: Addition) -> Receipt | SkepError:
+    """Add tasks to a live swarm, once."""
+    return _once(changes, addition, lambda: _add(changes, addition))
+
+
+def tasks_of(changes: Changes, sheet: Sheet) -> list[Task]:
+    """Read all tasks of a swarm in the order of its plan."""
+    sql = (
+        f"SELECT {TASK_SEEN} FROM task t JOIN swarm s ON s.n = t.swarm"
+        " WHERE t.swarm = ? ORDER BY t.ordinal"
+    )
+    return [task_of(row) for row in changes.db.rows(sql, (sheet.n,))]
+
+
+def _once(
+    changes: Changes, command: Submission | Addition, perform: Callable[[], None]
+) -> Receipt | SkepError:
+    """Perform a command the first time, and repeat its first answer ever after.
+
+    A refusal is raised before anything is written, so it leaves nothing to undo.
+    """
+    sql = "SELECT digest, swarm FROM command WHERE id = ?"
+    known = changes.db.row(sql, (command.command,))
+    if known is not None:
+        if known[0] != command.digest:
+            return CommandConflict()
+        return Receipt(verdict=ReceiptVerdict.ALREADY, swarm=SwarmId(known[1]))
+    try:
+        perform()
+    except SkepError as refusal:
+        return refusal
+    row = (command.command, command.digest, command.swarm)
+    changes.db.run("INSERT INTO command VALUES (?, ?, ?)", row)
+    return Receipt(verdict=ReceiptVerdict.OK, swarm=command.swarm)
+
+
+def _submit(changes: Changes, submission: Submission) -> None:
+    check_request(submission.request)
+    check_plan(submission.plan)
+    if changes.db.value("SELECT 1 FROM swarm WHERE id = ?", (submission.swarm,)) is not None:
+        raise CommandConflict(f"Swarm {submission.swarm} exists already.")
+    _insert_swarm(changes, submission)
+    sheet = changes.find_sheet(submission.swarm)
+    lines = _insert(changes, sheet, submission.plan.tasks)
+    told: dict[str, Json] = {"tasks": [line.key for line in lines]}
+    changes.move_swarm(sheet, SwarmMove.START, told=told)
+    for line in lines:
+        if line.unmet == 0:
+            changes.release(line)
+
+
+def _insert_swarm(changes: Changes, submission: Submission) -> None:
+    request = submission.request
+    changes.db.run(
+        "INSERT INTO swarm (id, request, status, sealed, priority, cap, created_at, timeout_s,"
+        " deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            submission.swarm,
+            canonical(request_json(request)),
+            SwarmStatus.INITIALIZING,
+            submission.plan.sealed,
+            request.priority,
+            request.max_agents,
+            changes.at,
+            request.timeout_s,
+            changes.at + request.timeout_s if request.timeout_s is not None else None,
+        ),
+    )
+
+
+def _add(changes: Changes, addition: Addition) -> None:
+    sheet = changes.find_sheet(addition.swarm)
+    spawner = _spawner(changes, sheet, addition)
+    check_addition(addition, swarm=tasks_of(changes, sheet))
+    lines = _insert(changes, sheet, addition.tasks)
+    if spawner is not None:
+        _join(changes, spawner, lines)
+    keys: list[Json] = [line.key for line in lines]
+    told: dict[str, Json] = {"tasks": keys, "by": spawner.key if spawner else None}
+    changes.move_swarm(sheet, SwarmMove.EXTEND, told=told)
+    for line in lines:
+        changes.settle_waiting(line)
+
+
+def _spawner(changes: Changes, sheet: Sheet, addition: Addition) -> TaskLine | None:
+    if addition.token is None:
+        if sheet.sealed or sheet.status in ENDED:
+            raise SwarmClosed(f"Swarm {sheet.id} is {sheet.status} and takes no more tasks.")
+        return None
+    line = changes.find_task(TaskRef(swarm=sheet.id, key=addition.token.task))
+    if line is None or not is_current(changes.held(line), addition.token):
+        raise Fenced
+    return line
+
+
+def _insert(changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]) -> list[TaskLine]:
+    first = int(changes.db.value("SELECT coalesce(max(n), 0) + 1 FROM task"))
+    ordinal = sum(sheet.counts.values())
+    statuses = _present(changes, sheet, specs)
+    numbers = {key: n for key, (n, _) in statuses.items()}
+    numbers |= {spec.key: first + place for place, spec in enumerate(specs)}
+    met = {key for key, (_, status) in statuses.items() if status in TERMINAL}
+    lines = [
+        _line(sheet, spec, n=first + place, unmet=len(set(spec.after) - met))
+        for place, spec in enumerate(specs)
+    ]
+    changes.db.run_many(
+        "INSERT INTO task (n, swarm, key, ordinal, spec, lane, priority, tolerant, attempts_max,"
+        " delay_s, status, unmet) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            _row(line, spec, ordinal + place)
+            for place, (line, spec) in enumerate(zip(lines, specs, strict=True))
+        ],
+    )
+    edges = [
+        (numbers[up], line.n, up in met)
+        for line, spec in zip(lines, specs, strict=True)
+        for up in spec.after
+    ]
+    changes.db.run_many("INSERT INTO edge VALUES (?, ?, ?)", edges)
+    sheet.counts[TaskStatus.WAITING] += len(lines)
+    return lines
+
+
+def _present(
+    changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]
+) -> dict[TaskKey, tuple[int, TaskStatus]]:
+    """Number and status of the tasks outside `specs` that they wait for."""
+    own = {spec.key for spec in specs}
+    wanted = {up for spec in specs for up in spec.after} - own
+    sql = "SELECT n, status FROM task WHERE swarm = ? AND key = ?"
+    found = {key: changes.db.row(sql, (sheet.n, key)) for key in wanted}
+    return {key: (row[0], TaskStatus(row[1])) for key, row in found.items() if row is not None}
+
+
+def _line(sheet: Sheet, spec: TaskSpec, *, n: int, unmet: int) -> TaskLine:
+    return TaskLine(
+        n=n,
+        swarm=sheet.n,
+        key=spec.key,
+        lane=lane_of(spec),
+        status=TaskStatus.WAITING,
+        unmet=unmet,
+        run=1,
+        attempt=0,
+        failures=0,
+        nonce="",
+        spent="",
+        tolerant=spec.tolerant,
+        delay_s=spec.delay_s,
+        attempts_max=spec.retry.attempts_max,
+        hard_until=None,
+    )
+
+
+def _row(line: TaskLine, spec: TaskSpec, ordinal: int) -> tuple[str | int | float, ...]:
+    return (
+        line.n,
+        line.swarm,
+        line.key,
+        ordinal,
+        spec_text(spec),
+        line.lane,
+        spec.priority,
+        line.tolerant,
+        line.attempts_max,
+        line.delay_s,
+        line.status,
+        line.unmet,
+    )
+
+
+def _join(changes: Changes, spawner: TaskLine, lines: Sequence[TaskLine]) -> None:
+    """Let what waits for the spawner wait for what it spawned as well."""
+    downs = [row[0] for row in changes.db.rows("SELECT down FROM edge WHERE up = ?", (spawner.n,))]
+    new = {line.n for line in lines}
+    for down in (down for down in downs if down not in new):
+        edges = [(line.n, down, 0) for line in lines]
+        changes.db.run_many("INSERT INTO edge VALUES (?, ?, ?)", edges)
+        sql = "UPDATE task SET unmet = unmet + ? WHERE n = ?"
+        changes.db.run(sql, (len(lines), down))

@@ -1,0 +1,1 @@
+"""Pure choices: each takes records and returns records, without I/O, clock or chance."""

@@ -1,0 +1,62 @@
+"""What the journal answers to an intent or a result (CONTRACT.md, 19 to 23, D6 to D9)."""
+
+from skep.records.limits import RUN_STEPS_MAX
+from skep.records.step import Effect, Intent, Record, Step, StepState, StepVerdict
+from skep.records.values import Json
+
+
+def judge_intent(step: Step | None, intent: Intent, *, current: bool, steps: int) -> StepVerdict:
+    """Decide whether the call of an intent may be made; `steps` counts those the run has.
+
+    An intent met again while open comes from an attempt that died: a call to be made once is
+    then unknown for ever, any other is let out again. The same announcement sent twice is one.
+    """
+    if not current:
+        return StepVerdict.FENCED
+    if step is None:
+        return StepVerdict.OPENED if steps < RUN_STEPS_MAX else StepVerdict.FULL
+    if step.fingerprint != intent.fingerprint:
+        return StepVerdict.DIVERGED
+    if step.state is StepState.RECORDED:
+        return StepVerdict.FOUND
+    if step.intent == intent.intent:
+        return StepVerdict.OPENED
+    return StepVerdict.UNKNOWN if step.effect is Effect.ONCE else StepVerdict.OPENED
+
+
+def judge_record(step: Step | None, record: Record, *, current: bool) -> StepVerdict:
+    """Decide whether a result is stored; RECORDED means that a value stands, this or an earlier.
+
+    A fenced worker may still store the answer of a pure call: it is paid for, and equal for all.
+    """
+    if step is None:
+        return StepVerdict.MISSING
+    if not current and step.effect is not Effect.PURE:
+        return StepVerdict.FENCED
+    if step.fingerprint != record.fingerprint:
+        return StepVerdict.DIVERGED
+    return StepVerdict.UNKNOWN if step.state is StepState.UNKNOWN else StepVerdict.RECORDED
+
+
+def is_new_call(step: Step | None, intent: Intent) -> bool:
+    """Say whether an opened intent lets a call out that was not announced before."""
+    return step is None or step.intent != intent.intent
+
+
+def opened(step: Step | None, intent: Intent) -> Step:
+    """Write the journal line of an intent whose call is let out."""
+    return Step(
+        ref=intent.token.ref,
+        run=intent.token.run,
+        key=intent.key,
+        fingerprint=intent.fingerprint,
+        effect=intent.effect,
+        state=StepState.OPEN,
+        intent=intent.intent,
+        calls=step.calls + 1 if step else 1,
+    )
+
+
+def step_told(step: Step) -> dict[str, Json]:
+    """What the event of a recorded step carries."""
+    return {"key": step.key, "effect": step.effect, "calls": step.calls}

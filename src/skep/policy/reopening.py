@@ -1,0 +1,55 @@
+"""Which tasks begin a next run when a person asks for a retry."""
+
+from collections.abc import Mapping, Sequence
+
+from skep.records.command import Order
+from skep.records.errors import Conflict, TaskNotFound
+from skep.records.ids import TaskKey
+from skep.records.moves import allows
+from skep.records.task import TASK_MOVES, Task, TaskMove, TaskStatus
+
+UNSERVED = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.BLOCKED})
+
+
+def check_reopening(
+    order: Order,
+    *,
+    tasks: Mapping[TaskKey, Task],
+    downs: Mapping[TaskKey, Sequence[TaskKey]],
+) -> tuple[TaskKey, ...]:
+    """Name the tasks to reopen, in the order of the plan: those meant, and all that follows them.
+
+    `downs` names the direct dependents of each task. Raises `TaskNotFound`, or `Conflict` when
+    there is nothing to retry or a task that would have to begin anew is under way.
+    """
+    meant = order.tasks or tuple(key for key, task in tasks.items() if task.status in UNSERVED)
+    for key in meant:
+        if key not in tasks:
+            raise TaskNotFound(swarm=order.swarm, task=key)
+    if not meant:
+        raise Conflict("There is nothing to retry: no task failed, is blocked or was cancelled.")
+    closure = _followed(meant, downs)
+    for key in closure:
+        status = tasks[key].status
+        is_meant_too_early = key in meant and status is TaskStatus.WAITING
+        if is_meant_too_early or not _may_begin_anew(status):
+            raise Conflict(
+                f"Task {key!r} is {status} and cannot begin anew.",
+                hint="Wait until it has ended, or cancel the swarm.",
+            )
+    return tuple(sorted(closure, key=lambda key: tasks[key].ordinal))
+
+
+def _may_begin_anew(status: TaskStatus) -> bool:
+    return status is TaskStatus.WAITING or allows(TASK_MOVES, status, TaskMove.REOPEN)
+
+
+def _followed(
+    meant: Sequence[TaskKey], downs: Mapping[TaskKey, Sequence[TaskKey]]
+) -> frozenset[TaskKey]:
+    found, frontier = set(meant), list(meant)
+    while frontier:
+        fresh = [key for key in downs.get(frontier.pop(), ()) if key not in found]
+        found.update(fresh)
+        frontier.extend(fresh)
+    return frozenset(found)

@@ -1,0 +1,220 @@
+"""The store's ports: live state in named atomic operations, each with its own contract.
+
+Truth only. Hints (wake-ups) are inside `claim` and `read`, which wait at most their patience;
+losing every hint makes Skep slower, never wrong. Every operation is atomic over its whole batch
+and answers item by item, in order. A refusal is an item's answer, not an exception, where the
+return type says so. `StoreUnavailable` may be raised by each; the command is then safe to repeat.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import Protocol
+
+from skep.records.command import Addition, Order, Receipt, Submission
+from skep.records.errors import SkepError
+from skep.records.event import Cursor, Page
+from skep.records.ids import SwarmId, TaskRef, WorkerId
+from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.outcome import Artifact, Settlement, SettleVerdict
+from skep.records.step import Entry, Step, StepAnswer
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task
+from skep.records.values import Digest, Json
+
+
+class Durability(StrEnum):
+    """What an acknowledged write survives."""
+
+    MEMORY = "memory"
+    PROCESS = "process"
+    FSYNCED = "fsynced"
+    REPLICATED = "replicated"
+
+
+class Work(Protocol):
+    """Plans come in, tasks go out, outcomes come back."""
+
+    async def submit(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SkepError]:
+        """Store whole swarms; tasks that wait for nothing are ready at once.
+
+        Idempotent by command id. Answers `PlanRefused` and its kinds, or `CommandConflict`; of a
+        refused submission nothing is stored.
+        """
+        ...
+
+    async def add(self, additions: Sequence[Addition]) -> Sequence[Receipt | SkepError]:
+        """Add tasks to live swarms, from outside (open plans only) or under a task's token.
+
+        Idempotent by command id. Answers `SwarmClosed`, `SwarmNotFound`, `PlanRefused` and its
+        kinds, or `CommandConflict`; of a refused addition nothing is stored.
+        """
+        ...
+
+    async def claim(self, offer: Offer, *, limit: int, patience_s: float = 0.0) -> Sequence[Grant]:
+        """Take up to `limit` ready tasks that `offer` can run, each under a fresh lease.
+
+        Order: fair virtual time of the swarms, then priority, then age. At least once: a grant
+        that is neither settled nor renewed before its deadline is given out again after a sweep,
+        with `attempt` raised by one. When nothing is ready it waits up to `patience_s` for work
+        and then answers with an empty sequence. Grants given to a caller that was cancelled
+        while waiting come back when their lease runs out.
+        """
+        ...
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
+        """Store what became of attempts: result, edges, newly ready tasks, lease, events.
+
+        Exactly once per grant: repeated, it answers ALREADY and changes nothing.
+        """
+        ...
+
+    async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
+        """Pause, resume, interrupt, cancel, seal or reopen swarms; answers the status after it.
+
+        Asking for what is already so changes nothing and is no error. Answers `SwarmNotFound`,
+        `IllegalMove` or `Conflict`.
+        """
+        ...
+
+
+class Leases(Protocol):
+    """Who holds what, and what is due."""
+
+    async def renew(self, tokens: Sequence[Token], *, lease_s: float) -> Sequence[Beat]:
+        """Move the deadlines of leases to `lease_s` from now, never past the hard deadline."""
+        ...
+
+    async def reclaim(self, worker: WorkerId) -> int:
+        """Free every task that an earlier life of this worker held; returns how many.
+
+        Only for the one live process that holds the identity. Each counts as a lost attempt.
+        """
+        ...
+
+    async def sweep(self, *, limit: int = 256) -> Swept:
+        """Do up to `limit` of each thing that is due: lost leases, timers, edges, time-outs.
+
+        Any number of processes may sweep at once; what it does is due whoever does it.
+        """
+        ...
+
+    async def reconcile(self) -> int:
+        """Rebuild the ready queues from the task records; returns how many seats were mended."""
+        ...
+
+
+class Journal(Protocol):
+    """What calls a run has announced and what they returned."""
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
+        """Store intents and results in order, so that one call can settle a step and open the next.
+
+        Durable before it answers. Write once: the value that stands is the first one stored.
+        """
+        ...
+
+    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
+        """Read the journal of a run in the order in which the steps were opened."""
+        ...
+
+
+class EventLog(Protocol):
+    """The per-swarm log of facts."""
+
+    async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
+        """Read events after a cursor, waiting up to `patience_s` when there is none yet.
+
+        Order: seq, dense. At least once for a reader that keeps its cursor. An empty incarnation
+        in the cursor means whichever is current. Raises `SwarmNotFound`.
+        """
+        ...
+
+    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+        """Append `task.progressed` events under a token; False, and nothing, when it is fenced.
+
+        Raises `LimitExceeded` for a note over EVENT_BYTES_MAX.
+        """
+        ...
+
+
+class Registry(Protocol):
+    """Reading swarms and tasks; nothing here changes anything."""
+
+    async def swarm(self, swarm: SwarmId) -> Swarm:
+        """Read one swarm. Raises `SwarmNotFound`."""
+        ...
+
+    async def swarms(
+        self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
+    ) -> Sequence[Swarm]:
+        """Read swarms, youngest first; `before` pages on from the last one read."""
+        ...
+
+    async def tasks(self, swarm: SwarmId) -> Sequence[Task]:
+        """Read all tasks of a swarm in the order of its plan. Raises `SwarmNotFound`."""
+        ...
+
+    async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
+        """Read some tasks in the order asked. Raises `TaskNotFound`."""
+        ...
+
+    async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
+        """Read what the tasks of a swarm left behind, in the order of its plan, then by name."""
+        ...
+
+
+class Blobs(Protocol):
+    """Content by hash: stored once, never changed."""
+
+    async def put(self, contents: Sequence[bytes]) -> Sequence[Digest]:
+        """Keep contents and give their SHA-256. Raises `LimitExceeded` over BLOB_BYTES_MAX."""
+        ...
+
+    async def get(self, digest: Digest) -> bytes:
+        """Read a content back. Raises `ArtifactNotFound`."""
+        ...
+
+
+class Store(AbstractAsyncContextManager["Store"], Protocol):
+    """One live store with all its ports; closing it waits for what was asked before."""
+
+    @property
+    def work(self) -> Work:
+        """Submitting, claiming, settling, steering."""
+        ...
+
+    @property
+    def leases(self) -> Leases:
+        """Renewing and sweeping."""
+        ...
+
+    @property
+    def journal(self) -> Journal:
+        """Intents and results."""
+        ...
+
+    @property
+    def log(self) -> EventLog:
+        """Events."""
+        ...
+
+    @property
+    def registry(self) -> Registry:
+        """Reading swarms and tasks."""
+        ...
+
+    @property
+    def blobs(self) -> Blobs:
+        """Large content."""
+        ...
+
+    @property
+    def durability(self) -> Durability:
+        """The class of every acknowledged write."""
+        ...
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the store this is; tokens and cursors of another one are refused."""
+        ...

@@ -1,0 +1,57 @@
+"""How a task's specification and a swarm's request are written as JSON, and read back.
+
+Fields that a newer Skep added take their defaults when an older record is read; a field that
+nobody knows is refused, because a misspelt one must not fail in silence.
+"""
+
+from typing import cast
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+from skep.records.errors import PlanRefused
+from skep.records.swarm import SwarmRequest
+from skep.records.task import TaskSpec
+from skep.records.values import Json, canonical
+
+_SPEC = TypeAdapter(with_config(ConfigDict(extra="forbid"))(TaskSpec))
+_REQUEST = TypeAdapter(SwarmRequest)
+
+
+def spec_json(spec: TaskSpec) -> dict[str, Json]:
+    """Write a specification as a JSON object."""
+    fields = cast("dict[str, Json]", _SPEC.dump_python(spec, mode="json"))
+    return {**fields, "capabilities": list[Json](sorted(spec.capabilities))}
+
+
+def spec_of(value: Json) -> TaskSpec:
+    """Read a specification; raises `PlanRefused` when the value is none, saying which field."""
+    try:
+        return _SPEC.validate_python(value)
+    except ValidationError as error:
+        raise PlanRefused(f"A task of the plan cannot be read: {_first(error)}.") from error
+
+
+def spec_text(spec: TaskSpec) -> str:
+    """Write a specification canonically."""
+    return canonical(spec_json(spec))
+
+
+def spec_from(text: str) -> TaskSpec:
+    """Read a specification from its text."""
+    return _SPEC.validate_json(text)
+
+
+def request_json(request: SwarmRequest) -> dict[str, Json]:
+    """Write a request as a JSON object."""
+    return cast("dict[str, Json]", _REQUEST.dump_python(request, mode="json"))
+
+
+def request_from(text: str) -> SwarmRequest:
+    """Read a request from its text."""
+    return _REQUEST.validate_json(text)
+
+
+def _first(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    place = ".".join(str(part) for part in problem["loc"])
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

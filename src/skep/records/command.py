@@ -1,0 +1,81 @@
+"""Commands: what may be asked of the store about swarms, each safe to send twice."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from skep.records.ids import SwarmId, TaskKey
+from skep.records.lease import Token
+from skep.records.swarm import Plan, SwarmMove, SwarmRequest
+from skep.records.task import TaskSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """Store a whole swarm at once, safe to repeat.
+
+    `command` names this asking for it, `digest` tells its body from another one.
+    """
+
+    command: str
+    digest: str
+    swarm: SwarmId
+    request: SwarmRequest
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """Add tasks to a live swarm, from outside or, with a token, as a spawn by a running task.
+
+    Dependents of the spawning task wait for what it spawned as well. New tasks may wait for each
+    other, for the spawning task and for tasks that have ended.
+    """
+
+    command: str
+    digest: str
+    swarm: SwarmId
+    tasks: tuple[TaskSpec, ...]
+    token: Token | None = None
+
+
+class ReceiptVerdict(StrEnum):
+    """Whether a command changed anything."""
+
+    OK = "ok"
+    ALREADY = "already"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a submission or addition; ALREADY repeats the first answer."""
+
+    verdict: ReceiptVerdict
+    swarm: SwarmId
+
+
+STEERING = frozenset(
+    {
+        SwarmMove.PAUSE,
+        SwarmMove.RESUME,
+        SwarmMove.INTERRUPT,
+        SwarmMove.CANCEL,
+        SwarmMove.SEAL,
+        SwarmMove.REOPEN,
+    }
+)
+"""The moves that a person may ask of a swarm."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Steer a swarm by one of `STEERING`.
+
+    `RESUME` also forgives the failures counted so far, for a person has looked. `REOPEN` opens
+    the next run of `tasks` (empty: of everything that failed, is blocked or was cancelled) and
+    of all that depends on them.
+    """
+
+    swarm: SwarmId
+    move: SwarmMove
+    tasks: tuple[TaskKey, ...] = ()
+    reason: str = ""

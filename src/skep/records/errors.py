@@ -1,0 +1,285 @@
+"""Everything that Skep refuses or fails at, as one tree.
+
+    SkepError
+    ├── InvalidInput            what was asked makes no sense as it stands
+    │   ├── PlanRefused         a plan that cannot be stored
+    │   │   ├── CycleInPlan, UnknownDependency, DuplicateTask
+    │   │   └── LimitExceeded   (also raised alone, for any named limit)
+    │   ├── ObjectiveNotServed  the offline model has no template for it
+    │   ├── AgentUnknown        no agent, or no role, of that name
+    │   └── AgentFileInvalid    a role file that cannot be read
+    ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound
+    ├── Conflict
+    │   ├── CommandConflict     the same command id with another body
+    │   ├── IllegalMove         a status change that the table of moves does not have
+    │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
+    │   ├── Fenced              the lease behind a call is no longer current
+    │   ├── Diverged            a step met its own journal with another request
+    │   └── IdentityInUse       another live process works under this identity
+    ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
+    ├── WorkspaceError          a folder that cannot be audited
+    └── ModelError              ModelUnknown, ModelExtraMissing, ModelKeyMissing, ModelNotConfigured
+
+Each class has a stable `code`, an HTTP status (RFC 9457) and a JSON-RPC code. The docstring's
+first line is the message where none is given; `hint` says what to do about it.
+"""
+
+from typing import ClassVar
+
+
+class SkepError(Exception):
+    """Something went wrong inside Skep."""
+
+    code: ClassVar[str] = "internal"
+    http_status: ClassVar[int] = 500
+    rpc_code: ClassVar[int] = -32000
+
+    def __init__(self, message: str = "", *, hint: str = "") -> None:
+        super().__init__(message or (type(self).__doc__ or "").partition("\n")[0])
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """What happened, in one sentence."""
+        return str(self.args[0])
+
+
+class InvalidInput(SkepError):
+    """What was asked makes no sense as it stands."""
+
+    code = "invalid_input"
+    http_status = 400
+    rpc_code = -32602
+
+
+class PlanRefused(InvalidInput):
+    """The plan cannot be stored; nothing of it was."""
+
+    code = "plan_refused"
+
+
+class CycleInPlan(PlanRefused):
+    """Tasks of the plan wait for each other."""
+
+    code = "cycle_in_plan"
+
+    def __init__(self, *, cycle: tuple[str, ...]) -> None:
+        super().__init__(f"Tasks wait for each other: {' -> '.join(cycle)}.")
+        self.cycle = cycle
+
+
+class UnknownDependency(PlanRefused):
+    """A task waits for one that the plan does not have."""
+
+    code = "unknown_dependency"
+
+    def __init__(self, *, task: str, missing: str) -> None:
+        super().__init__(f"Task {task!r} waits for {missing!r}, which is not in the plan.")
+        self.task = task
+        self.missing = missing
+
+
+class DuplicateTask(PlanRefused):
+    """Two tasks of the plan have the same key."""
+
+    code = "duplicate_task"
+
+    def __init__(self, *, task: str) -> None:
+        super().__init__(f"Task key {task!r} stands in the plan twice.")
+        self.task = task
+
+
+class LimitExceeded(PlanRefused):
+    """A named limit was crossed."""
+
+    code = "limit_exceeded"
+    http_status = 413
+
+    def __init__(self, *, limit: str, allowed: float, actual: float, subject: str = "") -> None:
+        about = f" ({subject})" if subject else ""
+        super().__init__(f"{limit} is {allowed:g}, asked for {actual:g}{about}.")
+        self.limit = limit
+        self.allowed = allowed
+        self.actual = actual
+
+
+class ObjectiveNotServed(InvalidInput):
+    """The offline model has no template that serves this objective."""
+
+    code = "objective_not_served"
+
+
+class AgentUnknown(InvalidInput):
+    """No agent has this name."""
+
+    code = "agent_unknown"
+
+    def __init__(self, *, name: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(
+            f"No agent is called {name!r}.", hint=f"Known: {', '.join(known)}." if known else ""
+        )
+        self.name = name
+
+
+class AgentFileInvalid(InvalidInput):
+    """An agent file cannot be read."""
+
+    code = "agent_file_invalid"
+
+    def __init__(self, *, path: str, reason: str) -> None:
+        super().__init__(f"Agent file {path} cannot be used: {reason}.")
+        self.path = path
+
+
+class NotFound(SkepError):
+    """There is nothing of this name."""
+
+    code = "not_found"
+    http_status = 404
+    rpc_code = -32004
+
+
+class SwarmNotFound(NotFound):
+    """There is no such swarm."""
+
+    code = "swarm_not_found"
+
+    def __init__(self, *, swarm: str) -> None:
+        super().__init__(f"There is no swarm {swarm!r}.", hint="`skep swarm list` shows them all.")
+        self.swarm = swarm
+
+
+class TaskNotFound(NotFound):
+    """There is no such task."""
+
+    code = "task_not_found"
+
+    def __init__(self, *, swarm: str, task: str) -> None:
+        super().__init__(f"Swarm {swarm} has no task {task!r}.")
+        self.swarm = swarm
+        self.task = task
+
+
+class ArtifactNotFound(NotFound):
+    """There is no such artefact."""
+
+    code = "artifact_not_found"
+
+
+class Conflict(SkepError):
+    """What was asked does not fit the present state."""
+
+    code = "conflict"
+    http_status = 409
+    rpc_code = -32009
+
+
+class CommandConflict(Conflict):
+    """This command id was used before with another body."""
+
+    code = "command_conflict"
+
+
+class IllegalMove(Conflict):
+    """The table of moves has no such change of status."""
+
+    code = "illegal_move"
+
+    def __init__(self, *, status: str, move: str) -> None:
+        super().__init__(f"{status!r} allows no {move!r}.")
+        self.status = status
+        self.move = move
+
+
+class SwarmClosed(Conflict):
+    """The swarm takes no more tasks: it is sealed or has ended."""
+
+    code = "swarm_closed"
+
+
+class Fenced(Conflict):
+    """The lease behind this call is no longer current; nothing was written."""
+
+    code = "fenced"
+
+
+class Diverged(Conflict):
+    """A step met its own journal with another request; the task stops rather than guess."""
+
+    code = "diverged"
+
+
+class IdentityInUse(Conflict):
+    """Another live process works under this identity."""
+
+    code = "identity_in_use"
+
+
+class StoreError(SkepError):
+    """The store could not do what it was asked."""
+
+    code = "store_error"
+    http_status = 503
+    rpc_code = -32010
+
+
+class StoreUnavailable(StoreError):
+    """The store does not answer; nothing was changed, or the change is safe to repeat."""
+
+    code = "store_unavailable"
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer Skep."""
+
+    code = "store_too_new"
+
+
+class StoreUnsafe(StoreError):
+    """The store cannot keep its promises here."""
+
+    code = "store_unsafe"
+
+
+class WorkspaceError(SkepError):
+    """The workspace cannot be read."""
+
+    code = "workspace_unreadable"
+    http_status = 422
+    rpc_code = -32020
+
+
+class ModelError(SkepError):
+    """The language model cannot be used."""
+
+    code = "model_error"
+    http_status = 502
+    rpc_code = -32030
+
+
+class ModelUnknown(ModelError):
+    """No provider or model has this name."""
+
+    code = "model_unknown"
+    http_status = 400
+
+
+class ModelExtraMissing(ModelError):
+    """The package that speaks to this provider is not installed."""
+
+    code = "model_extra_missing"
+    http_status = 501
+
+
+class ModelKeyMissing(ModelError):
+    """The provider's key is not set."""
+
+    code = "model_key_missing"
+    http_status = 401
+
+
+class ModelNotConfigured(ModelError):
+    """No model was said, and none is assumed here."""
+
+    code = "model_not_configured"
+    http_status = 400

@@ -1,0 +1,60 @@
+"""Every bound of the engine by name; crossing one is a typed refusal, never a silent drop."""
+
+from typing import Final
+
+PLAN_TASKS_MAX: Final = 10_000
+"""Tasks in one swarm, over its whole life."""
+
+TASK_EDGES_MAX: Final = 10_000
+"""Dependencies of one task."""
+
+PLAN_DEPTH_MAX: Final = 200
+"""Tasks on the longest path of a plan."""
+
+ADDITION_TASKS_MAX: Final = 256
+"""Tasks added by one spawn or extension."""
+
+SETTLE_EDGES_MAX: Final = 256
+"""Edges consumed by one settlement; the sweeper drains what remains."""
+
+CLAIM_MAX: Final = 64
+"""Tasks granted by one claim."""
+
+VALUE_BYTES_MAX: Final = 32 * 1024
+"""An input, a step's value or an outcome inside its record; larger content goes to a blob."""
+
+BLOB_BYTES_MAX: Final = 16 * 1024 * 1024
+"""One blob."""
+
+EVENT_BYTES_MAX: Final = 8 * 1024
+"""What one event carries."""
+
+EVENTS_PAGE_MAX: Final = 1_000
+"""Events read by one call."""
+
+NAME_CHARS_MAX: Final = 120
+"""A task key, a queue, an agent, a capability, a step's key segment."""
+
+OBJECTIVE_CHARS_MAX: Final = 10_000
+"""A swarm's objective."""
+
+CAPABILITIES_MAX: Final = 16
+"""Capabilities one task asks for."""
+
+RUN_STEPS_MAX: Final = 10_000
+"""Steps in the journal of one run."""
+
+STEP_KEY_CHARS_MAX: Final = 400
+"""The logical path that names a step."""
+
+SWARM_AGENTS_MAX: Final = 1_000
+"""Tasks of one swarm that may run at once."""
+
+PRIORITY_MAX: Final = 9
+"""Priorities go from 0 (least) to this."""
+
+ATTEMPTS_MAX: Final = 100
+"""How many failures and lost attempts a task may be allowed."""
+
+SECONDS_MAX: Final = 30 * 24 * 3600.0
+"""The longest time-out, delay or sleep."""

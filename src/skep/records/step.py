@@ -1,0 +1,99 @@
+"""Steps: the journaled calls inside a run, from durable intent to durable result."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from skep.records.ids import TaskRef
+from skep.records.lease import Token
+from skep.records.values import Digest
+
+
+class Effect(StrEnum):
+    """What repeating a call would do.
+
+    A pure call may be repeated; an idempotent one may be repeated under the same idempotency
+    key; a call to be made once is never repeated by the engine.
+    """
+
+    PURE = "pure"
+    IDEMPOTENT = "idempotent"
+    ONCE = "once"
+
+
+class StepState(StrEnum):
+    """Whether the call's result is known."""
+
+    OPEN = "open"
+    RECORDED = "recorded"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of a run's journal. `calls` counts how often the call was let out."""
+
+    ref: TaskRef
+    run: int
+    key: str
+    fingerprint: Digest
+    effect: Effect
+    state: StepState
+    intent: str
+    calls: int
+    value: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A call is about to be made.
+
+    `key` is its logical path in the run, `fingerprint` the digest of the canonical request,
+    `intent` a random id of this announcement: the same one sent twice is the same announcement.
+    """
+
+    token: Token
+    key: str
+    fingerprint: Digest
+    effect: Effect
+    intent: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A call's result: `value` is JSON text of at most 32 KiB."""
+
+    token: Token
+    key: str
+    fingerprint: Digest
+    value: str
+
+
+Entry: TypeAlias = Intent | Record
+
+
+class StepVerdict(StrEnum):
+    """What the journal says to an entry.
+
+    OPENED: make the call. FOUND: it was made, use the value. RECORDED: use the value, which is
+    the first one stored. DIVERGED: the key stands for another request. UNKNOWN: it may have been
+    made and must not be repeated. FENCED: the token is not current. FULL: the run has
+    RUN_STEPS_MAX steps. MISSING: no such intent.
+    """
+
+    OPENED = "opened"
+    FOUND = "found"
+    RECORDED = "recorded"
+    DIVERGED = "diverged"
+    UNKNOWN = "unknown"
+    FENCED = "fenced"
+    FULL = "full"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepAnswer:
+    """The journal's answer to one entry; `value` is JSON text when FOUND or RECORDED."""
+
+    verdict: StepVerdict
+    value: str | None = None

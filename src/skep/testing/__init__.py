@@ -1,0 +1,1 @@
+"""For writers of drivers and agents: a clock to turn, chance to repeat, a contract to pass."""

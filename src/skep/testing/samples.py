@@ -1,0 +1,132 @@
+"""Short words for the records that tests need: a task, a submission, an offer."""
+
+from typing import TypedDict, Unpack
+
+from skep.policy.plans import body_of
+from skep.records.command import Addition, Order, Submission
+from skep.records.ids import SwarmId, TaskKey, WorkerId
+from skep.records.lease import Offer, Token
+from skep.records.limits import SWARM_AGENTS_MAX
+from skep.records.outcome import ErrorClass, Failed, Failure, Retried
+from skep.records.step import Effect, Intent, Record
+from skep.records.swarm import Plan, SwarmMove, SwarmRequest
+from skep.records.task import AgentKind, RetryPolicy, TaskSpec
+from skep.records.values import Digest, Json, canonical, digest_of
+
+
+class TaskFields(TypedDict, total=False):
+    """What `task` passes on to the specification."""
+
+    kind: AgentKind
+    title: str
+    input: Json
+    tolerant: bool
+    priority: int
+    queue: str
+    capabilities: frozenset[str]
+    delay_s: float
+    timeout_s: float
+    retry: RetryPolicy
+
+
+class RequestFields(TypedDict, total=False):
+    """What `submission` passes on to the request."""
+
+    priority: int
+    max_agents: int
+    timeout_s: float | None
+
+
+class OfferFields(TypedDict, total=False):
+    """What `offer` passes on."""
+
+    queues: frozenset[str]
+    kinds: frozenset[AgentKind]
+    capabilities: frozenset[str]
+    lease_s: float
+
+
+def task(key: str, *after: str, agent: str = "worker", **fields: Unpack[TaskFields]) -> TaskSpec:
+    """Specify a task that waits for the tasks named `after`."""
+    dependencies = tuple(TaskKey(up) for up in after)
+    return TaskSpec(key=TaskKey(key), agent=agent, after=dependencies, **fields)
+
+
+def chain(length: int) -> list[TaskSpec]:
+    """Specify tasks t0, t1, …, each waiting for the one before."""
+    return [task(f"t{i}", *([f"t{i - 1}"] if i else [])) for i in range(length)]
+
+
+def many(number: int, prefix: str = "t") -> list[TaskSpec]:
+    """Specify tasks that wait for nothing."""
+    return [task(f"{prefix}{i:04}") for i in range(number)]
+
+
+def submission(
+    swarm: str,
+    *tasks: TaskSpec,
+    sealed: bool = True,
+    command: str = "",
+    **request: Unpack[RequestFields],
+) -> Submission:
+    """Ask for a swarm with these tasks; its command id is made from its own id."""
+    fields: RequestFields = {"max_agents": SWARM_AGENTS_MAX, **request}
+    asked = SwarmRequest(objective="Test the store", **fields)
+    return Submission(
+        command=command or f"submit-{swarm}",
+        digest=digest_of(f"{sealed}{body_of(tasks, asked)}"),
+        swarm=SwarmId(swarm),
+        request=asked,
+        plan=Plan(tasks=tasks, sealed=sealed),
+    )
+
+
+def addition(
+    swarm: str, *tasks: TaskSpec, token: Token | None = None, command: str = ""
+) -> Addition:
+    """Ask for more tasks in a swarm; the command id is made from their keys."""
+    return Addition(
+        command=command or f"add-{swarm}-{'-'.join(spec.key for spec in tasks)}",
+        digest=digest_of(body_of(tasks)),
+        swarm=SwarmId(swarm),
+        tasks=tasks,
+        token=token,
+    )
+
+
+def order(swarm: str, move: SwarmMove, *tasks: str) -> Order:
+    """Steer a swarm."""
+    return Order(swarm=SwarmId(swarm), move=move, tasks=tuple(TaskKey(key) for key in tasks))
+
+
+def offer(worker: str = "w1", **fields: Unpack[OfferFields]) -> Offer:
+    """Offer to work."""
+    return Offer(worker=WorkerId(worker), **fields)
+
+
+def failure(error_class: ErrorClass = ErrorClass.PERMANENT, message: str = "it broke") -> Failure:
+    """Say what went wrong."""
+    return Failure(error_class=error_class, code="test", message=message)
+
+
+def failed() -> Failed:
+    """Give the task up."""
+    return Failed(failure=failure())
+
+
+def retried(wake_at: float) -> Retried:
+    """Have the task try again at `wake_at`."""
+    return Retried(failure=failure(ErrorClass.TRANSIENT), wake_at=wake_at)
+
+
+def intent(
+    token: Token, key: str = "k", *, asks: str = "q", effect: Effect = Effect.PURE, name: str = "i"
+) -> Intent:
+    """Announce a call; `asks` is the request that is fingerprinted."""
+    return Intent(token=token, key=key, fingerprint=digest_of(asks), effect=effect, intent=name)
+
+
+def record(token: Token, key: str = "k", *, value: Json = 1, asks: str = "q") -> Record:
+    """Tell what a call returned."""
+    fingerprint: Digest = digest_of(asks)
+    return Record(token=token, key=key, fingerprint=fingerprint, value=canonical(value))

@@ -1,0 +1,50 @@
+"""What tests of several folders share."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+SAMPLE: Final = {
+    "README.md": "# Till\n\nAdds up a bill.\n",
+    "src/till.py": "def total(prices: list[int]) -> int:\n    return sum(prices)\n",
+    "src/menu.py": "# TODO: more drinks\nPRICES = {'tea': 3, 'coffee': 4}\n",
+    "tests/test_till.py": "def test_total():\n    assert sum([3, 4]) == 7\n",
+}
+KEYS: Final = ("ANTHROPIC_", "OPENAI_", "SKEP_")
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty folder where `skep` is a command and no key or setting is set."""
+    for name in [name for name in os.environ if name.startswith(KEYS)]:  # noqa: TID251 - to clear it
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def sample(workplace: Path) -> Path:
+    """Stand in a small repository with one commit, the like of which a user would bring."""
+    for name, text in SAMPLE.items():
+        file = workplace / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    commit = [
+        "-c",
+        "user.name=A",
+        "-c",
+        "user.email=a@example.org",
+        "commit",
+        "-qm",
+        "Open the till",
+    ]
+    for command in (["init", "-q"], ["add", "."], commit):
+        subprocess.run(["git", *command], cwd=workplace, check=True)
+    return workplace
