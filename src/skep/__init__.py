@@ -1,1 +1,45 @@
-"""Skep: a durable home for fleets of AI-agent swarms."""
+"""Skep: a home for fleets of AI-agent swarms.
+
+async with skep.open("sqlite:///work.db") as hive:
+    swarm = await hive.submit("Audit this repository", workspace=".", model="offline")
+    async for event in swarm.events():
+        print(event.kind)
+    print(await swarm.result())
+"""
+
+from skep.agent.failures import PermanentError
+from skep.agent.function import ROSTER, TaskContext
+from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
+from skep.hive.fleet import Fleet, SwarmHandle
+from skep.records.errors import SkepError
+from skep.records.event import Event
+from skep.records.ids import SwarmId, TaskKey
+from skep.records.step import Effect
+from skep.records.swarm import Plan, Swarm, SwarmStatus
+from skep.records.task import AgentKind, RetryPolicy, Task, TaskSpec, TaskStatus
+
+__version__ = "0.1.0"
+
+agent = ROSTER.agent
+
+__all__ = [
+    "AgentKind",
+    "Effect",
+    "Event",
+    "Fleet",
+    "PermanentError",
+    "Plan",
+    "RetryPolicy",
+    "SkepError",
+    "Swarm",
+    "SwarmHandle",
+    "SwarmId",
+    "SwarmStatus",
+    "Task",
+    "TaskContext",
+    "TaskKey",
+    "TaskSpec",
+    "TaskStatus",
+    "agent",
+    "open",
+]

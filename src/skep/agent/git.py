@@ -72,7 +72,8 @@ class Repository:
             yield from _split(output, separator)
             status = process.wait()
         if status != 0:
-            raise GitFailed(f"git {arguments[0]} ended with status {status}.")
+            how = f"ended with status {status}" if status > 0 else "did not answer in time"
+            raise GitFailed(f"git {arguments[0]} {how}.")
 
     def lines(self, *arguments: str) -> list[str]:
         """Give the few lines that git prints; none when git fails."""

@@ -118,7 +118,10 @@ class Workspace:
         return True
 
     def _inside(self, path: str) -> bytes:
-        parts = [part for part in os.fsencode(path).split(b"/") if part not in {b"", b"."}]
+        try:
+            parts = [part for part in os.fsencode(path).split(b"/") if part not in {b"", b"."}]
+        except UnicodeEncodeError as error:  # half a pair of characters is in no file's name
+            raise FileRefused(path=path, reason=Reason.MISSING) from error
         hidden = _ALWAYS_LEFT_OUT.intersection(parts)
         if path.startswith("/") or "\0" in path or b".." in parts or hidden:
             raise FileRefused(path=path, reason=Reason.OUTSIDE)

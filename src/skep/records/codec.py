@@ -9,12 +9,14 @@ from typing import cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from skep.records.errors import PlanRefused
+from skep.records.role import Charter
 from skep.records.swarm import SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Json, canonical
 
 _SPEC = TypeAdapter(with_config(ConfigDict(extra="forbid"))(TaskSpec))
 _REQUEST = TypeAdapter(SwarmRequest)
+_CHARTER = TypeAdapter(Charter)
 
 
 def spec_json(spec: TaskSpec) -> dict[str, Json]:
@@ -49,6 +51,16 @@ def request_json(request: SwarmRequest) -> dict[str, Json]:
 def request_from(text: str) -> SwarmRequest:
     """Read a request from its text."""
     return _REQUEST.validate_json(text)
+
+
+def charter_bytes(charter: Charter) -> bytes:
+    """Write a charter as the content of its blob; equal charters give equal bytes."""
+    return canonical(cast("Json", _CHARTER.dump_python(charter, mode="json"))).encode()
+
+
+def charter_from(content: bytes) -> Charter:
+    """Read a charter from its blob."""
+    return _CHARTER.validate_json(content)
 
 
 def _first(error: ValidationError) -> str:

@@ -13,6 +13,7 @@
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
     │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
+    │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── Diverged            a step met its own journal with another request
     │   └── IdentityInUse       another live process works under this identity
@@ -195,6 +196,12 @@ class SwarmClosed(Conflict):
     """The swarm takes no more tasks: it is sealed or has ended."""
 
     code = "swarm_closed"
+
+
+class SwarmNotCompleted(Conflict):
+    """The swarm did not complete, so it has no result."""
+
+    code = "swarm_not_completed"
 
 
 class Fenced(Conflict):

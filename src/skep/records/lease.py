@@ -43,10 +43,15 @@ class Offer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
-    """One task under a fresh lease. `failures` counts the failed and lost attempts before it."""
+    """One task under a fresh lease.
+
+    `failures` counts the failed and lost attempts before it; `waited_for` names what it waited
+    for, spawned tasks included, in the order of the plan.
+    """
 
     token: Token
     spec: TaskSpec
+    waited_for: tuple[TaskKey, ...]
     failures: int
     lease_until: float
     hard_until: float

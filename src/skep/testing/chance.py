@@ -19,17 +19,19 @@ class SeededChance:
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._secrets = Random(seed)  # noqa: S311 - a test wants to know its secrets
+        # One generator each, so that asking for one thing does not change what another gives.
+        self._nonces = Random(seed)  # noqa: S311 - a test wants to know its secrets
+        self._ids = Random(seed)  # noqa: S311 - the same
         self._jitter = Random(seed)  # noqa: S311 - the same
         self._ms = count(FIRST_MS)
 
     def nonce(self) -> str:
         """128 bits, as 32 hex digits."""
-        return f"{self._secrets.getrandbits(NONCE_BITS):032x}"
+        return f"{self._nonces.getrandbits(NONCE_BITS):032x}"
 
     def uuid(self) -> str:
         """A UUID version 7, a millisecond after the one before it."""
-        bits = self._secrets.getrandbits(UUID_RANDOM_BITS)
+        bits = self._ids.getrandbits(UUID_RANDOM_BITS)
         return uuid7(unix_ms=next(self._ms), random_bits=bits)
 
     @property

@@ -2,7 +2,6 @@
 
 from typing import TypedDict, Unpack
 
-from skep.policy.plans import body_of
 from skep.records.command import Addition, Order, Submission
 from skep.records.ids import SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
@@ -74,7 +73,7 @@ def submission(
     asked = SwarmRequest(objective="Test the store", **fields)
     return Submission(
         command=command or f"submit-{swarm}",
-        digest=digest_of(f"{sealed}{body_of(tasks, asked)}"),
+        digest=digest_of(repr((sealed, tasks, asked))),
         swarm=SwarmId(swarm),
         request=asked,
         plan=Plan(tasks=tasks, sealed=sealed),
@@ -87,7 +86,7 @@ def addition(
     """Ask for more tasks in a swarm; the command id is made from their keys."""
     return Addition(
         command=command or f"add-{swarm}-{'-'.join(spec.key for spec in tasks)}",
-        digest=digest_of(body_of(tasks)),
+        digest=digest_of(repr(tasks)),
         swarm=SwarmId(swarm),
         tasks=tasks,
         token=token,

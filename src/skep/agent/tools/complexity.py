@@ -83,9 +83,10 @@ class Complexity(TypedDict):
 def complexity(workspace: Workspace, *, top: int = TOP) -> Complexity:
     """Find the longest files, the longest functions, and the functions that branch most.
 
-    Functions are told for Python only, from its syntax tree. `branches` of files and languages
-    are estimated from keywords and operators (if, for, while, case, catch, `&&` and the like).
-    Lines are as `wc -l` counts.
+    Functions are told for Python only, from its syntax tree, the largest files first up to 4 MB;
+    `over_limit` files were not parsed. `branches` of files and languages are estimated from
+    keywords and operators (if, for, while, case, catch, `&&` and the like). Lines are as `wc -l`
+    counts.
 
     Args:
         workspace: What to read.

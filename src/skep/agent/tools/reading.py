@@ -157,7 +157,7 @@ def _fits(path: str, glob: str) -> bool:
 
 
 def _pattern(text: str, *, ignore_case: bool) -> re.Pattern[bytes]:
-    wanted = re.escape(text[:PATTERN_CHARS_MAX].encode("utf-8", "surrogateescape"))
+    wanted = re.escape(text[:PATTERN_CHARS_MAX].encode("utf-8", "surrogatepass"))
     # No text stands nowhere, rather than between all characters.
     return re.compile(wanted or rb"(?!)", re.IGNORECASE if ignore_case else re.NOFLAG)
 

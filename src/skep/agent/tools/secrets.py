@@ -100,13 +100,15 @@ def _telling_names(files: tuple[FileEntry, ...], limit: int) -> list[str]:
 def _secrets_of(file: TextFile) -> Iterator[SecretFound]:
     is_settings = extension_of(f"_{file.path.rpartition('/')[2]}") in SETTINGS_EXTENSIONS
     in_test = _FIXTURE.search(file.path) is not None
+    folded = file.content.lower()
     seen: set[tuple[int, bytes]] = set()  # one value may satisfy several rules
     for rule in (*RULES, SETTING) if is_settings else RULES:
-        if rule.hint not in file.content:
+        searched = folded if rule.is_caseless else file.content
+        if not any(hint in searched for hint in rule.hints):
             continue
-        matches = islice(rule.pattern.finditer(file.content), MATCHES_PER_RULE_MAX)
+        matches = islice(rule.pattern.finditer(searched), MATCHES_PER_RULE_MAX)
         for line, match in file.numbered(matches):
-            value = _value_of(match)
+            value = _value_of(match, file)
             if (line, value) not in seen:
                 seen.add((line, value))
                 yield _secret(rule, match, file=file, line=line, in_test=in_test)
@@ -115,28 +117,30 @@ def _secrets_of(file: TextFile) -> Iterator[SecretFound]:
 def _secret(
     rule: Rule, match: re.Match[bytes], *, file: TextFile, line: int, in_test: bool
 ) -> SecretFound:
-    value = _value_of(match)
+    value = _value_of(match, file)
     context = "placeholder" if is_placeholder(value) else "test" if in_test else "plain"
     return SecretFound(
         path=shown_path(file.path),
         line=line,
         kind=rule.name,
         masked=_masked(value, rule),
-        confidence=_confidence(rule, match) if context == "plain" else Confidence.LOW,
+        confidence=(
+            _confidence(rule, match, value) if context == "plain" else Confidence.LOW
+        ).value,
         context=context,
     )
 
 
-def _value_of(match: re.Match[bytes]) -> bytes:
-    return match["value"] if "value" in match.re.groupindex else match[0]
+def _value_of(match: re.Match[bytes], file: TextFile) -> bytes:
+    start, end = match.span("value" if "value" in match.re.groupindex else 0)
+    return file.content[start:end]
 
 
-def _confidence(rule: Rule, match: re.Match[bytes]) -> Confidence:
+def _confidence(rule: Rule, match: re.Match[bytes], value: bytes) -> Confidence:
     if "body" in match.re.groupindex:
         return rule.confidence if match["body"] else Confidence.LOW
-    if rule.name == SETTING.name and not looks_random(match["value"]):
-        return Confidence.LOW
-    return rule.confidence
+    is_chosen = not rule.is_prefix_public  # passwords are chosen, tokens are issued
+    return Confidence.LOW if is_chosen and not looks_random(value) else rule.confidence
 
 
 def _masked(value: bytes, rule: Rule) -> str:

@@ -9,7 +9,7 @@ _TEST_NAME: Final = re.compile(
     r"test_[^/]*\.pyi?|[^/]*_tests?\.py|tests?\.py"
     r"|[^/]*[._-](?:test|spec)\.[cm]?[jt]sx?"
     r"|[^/]*_test\.(?:go|rb|exs|dart|c|cc|cpp|lua|php|zig)|[^/]*_spec\.(?:rb|lua)"
-    r"|(?:[^/]*[a-z0-9_])?(?:Tests?|Spec|IT|TestCase)\.(?:java|kt|kts|scala|groovy|cs|swift|php)"
+    r"|(?:[^/]*[A-Za-z0-9_])?(?:Tests?|Spec|IT|TestCase)\.(?:java|kt|kts|scala|groovy|cs|swift|php)"
     r"|test_[^/]*\.(?:rb|c|cc|cpp|sh|lua|jl|r)|[^/]*\.(?:bats|t)"
 )
 _TEST_FOLDER: Final = re.compile(r"(?:^|/)(?:tests?|__tests__|specs?|testing|testdata|e2e)/")

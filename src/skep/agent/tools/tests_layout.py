@@ -43,7 +43,7 @@ class LanguageTests(TypedDict):
     test_functions: int
 
 
-class FileTests(TypedDict):
+class FileOfTests(TypedDict):
     """A test file."""
 
     path: str
@@ -71,7 +71,7 @@ class TestsLayout(TypedDict):
     test_lines_per_source_line: float
     frameworks: list[FrameworkSeen]
     languages: list[LanguageTests]
-    largest_test_files: list[FileTests]
+    largest_test_files: list[FileOfTests]
     unmentioned: int
     unmentioned_modules: list[ModuleLines]
 
@@ -182,10 +182,10 @@ def _languages(tests: Iterable[_Test]) -> list[LanguageTests]:
     ]
 
 
-def _largest_tests(tests: dict[str, _Test], top: int) -> list[FileTests]:
+def _largest_tests(tests: dict[str, _Test], top: int) -> list[FileOfTests]:
     most = nsmallest(top, tests.items(), key=lambda row: (-row[1].lines, os.fsencode(row[0])))
     return [
-        FileTests(path=shown_path(path), lines=test.lines, test_functions=test.functions)
+        FileOfTests(path=shown_path(path), lines=test.lines, test_functions=test.functions)
         for path, test in most
     ]
 

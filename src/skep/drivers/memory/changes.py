@@ -86,11 +86,14 @@ class Changes:
         return budget - left
 
     def settle_waiting(self, task: TaskRow) -> None:
-        """Release or cancel a waiting task by what its dependencies have come to."""
+        """Release or cancel a task by what its dependencies have come to, if it waits still."""
+        if task.status is not TaskStatus.WAITING:
+            return
         siblings = self.tables.swarms[task.ref.swarm].tasks
-        for up in task.ups:
-            if siblings[up].status in TERMINAL and self._refuses(task, siblings[up]):
-                self._cancel_for(task, siblings[up])
+        for up in sorted((siblings[key] for key in task.ups), key=lambda up: up.ordinal):
+            if up.status in TERMINAL and self._refuses(task, up):
+                self._cancel_for(task, up)
+                self.consume_edges(task)
                 return
         if task.unmet == 0:
             self.release(task)

@@ -68,8 +68,8 @@ def _reopen(changes: Changes, swarm: SwarmRow, order: Order) -> None:
     for key in reopened:
         _rewire(swarm, key)
     for key in reopened:
-        if swarm.tasks[key].status is TaskStatus.WAITING:
-            changes.settle_waiting(swarm.tasks[key])
+        changes.settle_waiting(swarm.tasks[key])
+    changes.end_if_over(swarm)
 
 
 def _next_run(changes: Changes, task: TaskRow) -> None:

@@ -17,7 +17,7 @@ from skep.policy.plans import check_addition, check_plan, check_request
 from skep.records.command import Addition, Order, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
 from skep.records.event import Note
-from skep.records.ids import SwarmId, TaskRef
+from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Grant, Offer, Token
 from skep.records.limits import CLAIM_MAX
 from skep.records.outcome import (
@@ -112,6 +112,7 @@ class MemoryWork:
                 nonce=task.nonce,
             ),
             spec=task.spec,
+            waited_for=_waited_for(changes, task),
             failures=task.failures,
             lease_until=task.lease_until,
             hard_until=task.hard_until,
@@ -211,9 +212,15 @@ def _wire(up: TaskRow, down: TaskRow) -> None:
 
 def _join(swarm: SwarmRow, spawner: TaskRow, rows: Sequence[TaskRow]) -> None:
     """Let what waits for the spawner wait for what it spawned as well."""
-    for key in spawner.downs:
+    new = {row.ref.key for row in rows}
+    for key in [key for key in spawner.downs if key not in new]:
         for row in rows:
             _wire(row, swarm.tasks[key])
+
+
+def _waited_for(changes: Changes, task: TaskRow) -> tuple[TaskKey, ...]:
+    siblings = changes.tables.swarms[task.ref.swarm].tasks
+    return tuple(sorted(task.ups, key=lambda key: siblings[key].ordinal))
 
 
 def _ring(changes: Changes, name: str, lane: LaneRow) -> Ring:

@@ -175,12 +175,16 @@ class Changes:
         self.move(down, TaskMove.CANCEL, told={"reason": reason}, reason=reason, **columns)
 
     def settle_waiting(self, line: TaskLine) -> None:
-        """Release or cancel a waiting task by what its dependencies have come to."""
+        """Release or cancel a task by what its dependencies have come to, if it waits still."""
+        line = self.lines("n = ?", (line.n,))[0]  # cancelling one may have moved the next
+        if line.status is not TaskStatus.WAITING:
+            return
         bad = "('failed', 'cancelled')"
         joined = f"n IN (SELECT up FROM edge WHERE down = ?) AND status IN {bad}"
         refusing = self.lines(f"{joined} ORDER BY n LIMIT 1", (line.n,))
         if refusing and not line.tolerant:
             self.cancel_for(line, refusing[0])
+            self.consume_edges(line)
         elif line.unmet == 0:
             self.release(line)
 

@@ -105,10 +105,16 @@ def _grant(changes: Changes, offer: Offer, ready: _Ready, *, chance: Chance) -> 
             nonce=nonce,
         ),
         spec=spec,
+        waited_for=_waited_for(changes, ready.n) if spec.after else (),
         failures=ready.failures,
         lease_until=lease_until,
         hard_until=hard_until,
     )
+
+
+def _waited_for(changes: Changes, n: int) -> tuple[TaskKey, ...]:
+    sql = "SELECT t.key FROM edge e JOIN task t ON t.n = e.up WHERE e.down = ? ORDER BY t.ordinal"
+    return tuple(TaskKey(key) for (key,) in changes.db.rows(sql, (n,)))
 
 
 def _count(changes: Changes, ready: _Ready, *, told: dict[str, Json]) -> None:

@@ -69,8 +69,8 @@ def _reopen(changes: Changes, sheet: Sheet, order: Order) -> None:
     for line in lines:
         _rewire(changes, line)
     for line in lines:
-        if line.status is TaskStatus.WAITING:
-            changes.settle_waiting(line)
+        changes.settle_waiting(line)
+    changes.end_if_over(sheet)
 
 
 def _meant(changes: Changes, sheet: Sheet, order: Order) -> tuple[TaskKey, ...]:

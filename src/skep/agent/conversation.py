@@ -1,0 +1,98 @@
+"""A conversation with a model: its messages, and a fingerprint that grows with them.
+
+History is linear. Each message is stored once, the model's answers and the tools' results as the
+values of their steps, and the opening from the task itself; nothing stores the whole prompt again
+for each call. The fingerprint chains: that of a turn covers the one before and what is new.
+"""
+
+from collections.abc import Sequence
+from typing import cast
+
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelRequest,
+    ModelResponse,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
+from pydantic_core import to_jsonable_python
+
+from skep.agent.brief import Brief, Finding
+from skep.agent.toolbox import ToolRefusal
+from skep.records.role import Role
+from skep.records.values import Digest, Json, canonical, digest_of
+
+FINDING_HEADER = "Report of task"
+"""How a message that hands over another task's result begins."""
+
+
+class Conversation:
+    """The messages so far, oldest first, and their fingerprint."""
+
+    def __init__(self, opening: ModelRequest, *, ground: Json) -> None:
+        self.messages: list[ModelMessage] = []
+        self.fingerprint: Digest = digest_of(canonical(ground))
+        self.extend(opening)
+
+    def extend(self, message: ModelRequest | ModelResponse) -> None:
+        """Append a message and chain the fingerprint over it."""
+        self.messages.append(message)
+        self.fingerprint = digest_of(canonical([self.fingerprint, _essence(message)]))
+
+
+def opening(brief: Brief, role: Role) -> ModelRequest:
+    """Open the conversation: who the agent is, what the swarm is for, and what others found."""
+    spec = brief.grant.spec
+    task = spec.title or spec.key
+    parts = [f"Objective of the swarm: {brief.swarm.request.objective}\n\nYour task: {task}"]
+    if brief.input is not None:
+        given = brief.input if isinstance(brief.input, str) else canonical(brief.input)
+        parts.append(f"Input of your task:\n{given}")
+    parts.extend(_handed_over(finding) for finding in brief.findings)
+    return ModelRequest(
+        parts=[UserPromptPart(content=text) for text in parts], instructions=role.instructions
+    )
+
+
+def tool_result(call: ToolCallPart, result: Json | ToolRefusal) -> ToolReturnPart:
+    """Answer a tool call; a refusal asks the model to try again."""
+    if isinstance(result, ToolRefusal):
+        return ToolReturnPart(
+            tool_name=call.tool_name,
+            content=result.reason,
+            tool_call_id=call.tool_call_id,
+            outcome="retried",
+        )
+    return ToolReturnPart(
+        tool_name=call.tool_name, content=cast("object", result), tool_call_id=call.tool_call_id
+    )
+
+
+def results(parts: Sequence[ToolReturnPart]) -> ModelRequest:
+    """Hand the results of one turn's tool calls to the model."""
+    return ModelRequest(parts=list(parts))
+
+
+def nudge(reason: str) -> ModelRequest:
+    """Tell the model that its answer cannot be used as it is."""
+    return ModelRequest(parts=[UserPromptPart(content=reason)])
+
+
+def _handed_over(finding: Finding) -> str:
+    header = f"{FINDING_HEADER} {finding.key} by agent {finding.agent}: {finding.status}"
+    if isinstance(finding.value, dict) and isinstance(finding.value.get("text"), str):
+        return f"{header}\n\n{finding.value['text']}"
+    told = finding.reason if finding.value is None else canonical(finding.value)
+    return f"{header}\n\n{told}"
+
+
+def _essence(message: ModelRequest | ModelResponse) -> Json:
+    """What of a message matters to a model: all of it but times, costs and the run's own ids."""
+    fields = cast("dict[str, Json]", to_jsonable_python(message))
+    parts = cast("list[dict[str, Json]]", fields["parts"])
+    kept = [{name: part[name] for name in part if name in _TELLING} for part in parts]
+    return [fields["kind"], fields.get("instructions"), cast("Json", kept)]
+
+
+_TELLING = frozenset({"part_kind", "content", "tool_name", "tool_call_id", "args", "outcome"})

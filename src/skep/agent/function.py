@@ -1,0 +1,208 @@
+"""Function agents: a user's own async function, with a journal, progress, artefacts and spawns.
+
+    @skep.agent("summarise", capabilities={"text"})
+    async def summarise(task: skep.TaskContext, url: str) -> str:
+        page = await task.step("fetch", fetch, url)
+        ...
+
+The function runs again from its start when its worker died; what stands in a step does not.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar, cast
+
+from pydantic_core import to_jsonable_python
+
+from skep.agent.brief import Brief, Finding, Work
+from skep.policy.plans import body_of
+from skep.records.command import Addition
+from skep.records.errors import AgentUnknown, InvalidInput, SkepError
+from skep.records.step import Effect
+from skep.records.task import AgentKind, TaskSpec
+from skep.records.values import Json, digest_of
+
+Function = TypeVar("Function", bound=Callable[..., Awaitable[object]])
+StepValue = TypeVar("StepValue")
+
+STEP: Final = "step"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionAgent:
+    """A user's function under the name that plans call it by."""
+
+    name: str
+    function: Callable[..., Awaitable[object]]
+    capabilities: frozenset[str] = frozenset()
+
+    @property
+    def description(self) -> str:
+        """The first line of the function's docstring."""
+        return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+
+class Roster:
+    """The function agents of one process, by name."""
+
+    def __init__(self) -> None:
+        self.agents: dict[str, FunctionAgent] = {}
+
+    def agent(
+        self, name: str, *, capabilities: frozenset[str] | set[str] = frozenset()
+    ) -> Callable[[Function], Function]:
+        """Decorate an async function `(task, …) -> JSON` as the agent `name`.
+
+        A task's input is passed as keyword arguments when it is an object, as the one argument
+        when it is anything else, and not at all when it is null. `capabilities` are what the
+        function's worker offers besides the name itself.
+
+        Raises `InvalidInput` for a function that is not async, or a name given twice.
+        """
+
+        def enlist(function: Function) -> Function:
+            if not inspect.iscoroutinefunction(function):
+                raise InvalidInput(f"Agent {name!r} must be an async function.")
+            if name in self.agents and self.agents[name].function is not function:
+                raise InvalidInput(f"There are two agents called {name!r}.")
+            self.agents[name] = FunctionAgent(
+                name=name, function=function, capabilities=frozenset(capabilities)
+            )
+            return function
+
+        return enlist
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What a worker with these agents offers."""
+        names = {f"agent:{name}" for name in self.agents}
+        return frozenset(names).union(*(agent.capabilities for agent in self.agents.values()))
+
+
+ROSTER: Final = Roster()
+"""The agents that `skep.agent` enlists."""
+
+
+class TaskContext:
+    """A running task, as its agent's function sees it."""
+
+    def __init__(self, brief: Brief) -> None:
+        self._brief = brief
+        self._pieces: dict[str, tuple[str, bytes]] = {}
+        self._spawns = 0
+
+    @property
+    def key(self) -> str:
+        """The task's key in its plan."""
+        return self._brief.grant.spec.key
+
+    @property
+    def objective(self) -> str:
+        """What the swarm is for."""
+        return self._brief.swarm.request.objective
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, over all runs, counted from 1."""
+        return self._brief.grant.token.attempt
+
+    @property
+    def findings(self) -> Mapping[str, Finding]:
+        """What the tasks that this one waited for came to, by their keys."""
+        return {finding.key: finding for finding in self._brief.findings}
+
+    async def step(
+        self,
+        name: str,
+        call: Callable[..., Awaitable[StepValue]],
+        *args: object,
+        key: str | None = None,
+        effect: Effect = Effect.IDEMPOTENT,
+        **kwargs: object,
+    ) -> StepValue:
+        """Call `call(*args, **kwargs)` once, and after a crash give what it returned then.
+
+        Arguments and result must be JSON; the result comes back as plain JSON values. A name used
+        twice in a task needs a `key` of its own. `effect` says what repeating the call would do,
+        for a crash while it runs leaves nobody to tell whether it was made: a `pure` or
+        `idempotent` one is made again, one of class `once` waits for a person.
+
+        Raises `Diverged`, `UnknownEffect`, `Fenced`, and whatever the call raises.
+        """
+        request = cast("Json", to_jsonable_python({"args": args, "kwargs": kwargs}))
+
+        async def made() -> Json:
+            return cast("Json", to_jsonable_python(await call(*args, **kwargs)))
+
+        path = f"{STEP}/{name}" if key is None else f"{STEP}/{name}:{key}"
+        value = await self._brief.journal.step(path, request, made, effect=effect)
+        return cast("StepValue", value)
+
+    def idempotency_key(self, name: str, *, key: str | None = None) -> str:
+        """The key to send with the outside call of a step, equal in every attempt of the run."""
+        return self._brief.journal.idempotency_key(f"{STEP}/{name}" + (f":{key}" if key else ""))
+
+    async def progress(self, text: str, *, fraction: float | None = None) -> None:
+        """Tell whoever watches how far the task is; `fraction` goes from 0 to 1."""
+        note: dict[str, Json] = {"text": text}
+        if fraction is not None:
+            note["fraction"] = min(max(fraction, 0.0), 1.0)
+        await self._brief.store.log.note(self._brief.grant.token, [note])
+
+    def leave(self, name: str, content: str | bytes, *, media_type: str = "text/plain") -> None:
+        """Leave an artefact, stored when the task succeeds."""
+        data = content.encode() if isinstance(content, str) else content
+        self._pieces[name] = (media_type, data)
+
+    async def spawn(self, tasks: Sequence[TaskSpec]) -> None:
+        """Add tasks to the swarm; what waits for this task waits for them as well.
+
+        Safe to repeat: the same spawn after a crash adds nothing twice. Raises `PlanRefused` and
+        its kinds, or `Fenced`.
+        """
+        self._spawns += 1
+        token = self._brief.grant.token
+        addition = Addition(
+            command=f"spawn/{token.ref}/{token.run}/{self._spawns}",
+            digest=digest_of(body_of(tasks)),
+            swarm=token.swarm,
+            tasks=tuple(tasks),
+            token=token,
+        )
+        (answer,) = await self._brief.store.work.add([addition])
+        if isinstance(answer, SkepError):
+            raise answer
+
+    def work(self, value: object) -> Work:
+        """What the function brought about."""
+        return Work(value=cast("Json", to_jsonable_python(value)), pieces=self._pieces)
+
+
+class FunctionPerformer:
+    """Performs tasks of kind `function`."""
+
+    kind = AgentKind.FUNCTION
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    async def perform(self, brief: Brief) -> Work:
+        """Call the task's function with the task's input."""
+        agent = self._roster.agents.get(brief.grant.spec.agent)
+        if agent is None:
+            known = tuple(sorted(self._roster.agents))
+            raise AgentUnknown(name=brief.grant.spec.agent, known=known)
+        task = TaskContext(brief)
+        args, kwargs = _arguments(brief.input)
+        try:
+            bound = inspect.signature(agent.function).bind(task, *args, **kwargs)
+        except TypeError as error:
+            raise InvalidInput(f"The input of task {task.key!r} does not fit: {error}.") from error
+        return task.work(await agent.function(*bound.args, **bound.kwargs))
+
+
+def _arguments(value: Json) -> tuple[list[Json], dict[str, Json]]:
+    if isinstance(value, dict):
+        return [], value
+    return ([] if value is None else [value]), {}

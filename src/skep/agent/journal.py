@@ -1,0 +1,140 @@
+"""The journal of one attempt: a call that was made and recorded is never made again.
+
+Before a call its intent is stored, after it its result, and only what the store gives back is
+used. The steps of the run are read once at the start, so a takeover replays them from memory.
+The theory, with what each failure does, is in docs/journal.md.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeAlias
+
+from skep.ports.store import Blobs, Journal
+from skep.ports.system import Chance
+from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError
+from skep.records.lease import Token
+from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
+from skep.records.step import Effect, Intent, Record, Step, StepState, StepVerdict
+from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, digest_of, parsed
+
+Call: TypeAlias = Callable[[], Awaitable[Json]]
+
+
+class UnknownEffect(SkepError):
+    """A call that must be made only once may have been made; a person has to look."""
+
+    code = "unknown_effect"
+
+    def __init__(self, *, key: str) -> None:
+        super().__init__(
+            f"Step {key!r} may have been carried out before its worker died.",
+            hint="Find out whether it was, then retry the task: its next run begins anew.",
+        )
+        self.key = key
+
+
+class RunJournal:
+    """The steps of one run, as the attempt under `token` reads and writes them."""
+
+    def __init__(self, journal: Journal, blobs: Blobs, *, token: Token, chance: Chance) -> None:
+        self._journal = journal
+        self._blobs = blobs
+        self._token = token
+        self._chance = chance
+        self._steps: Mapping[str, Step] = {}
+        self._used: set[str] = set()
+
+    async def replay(self) -> int:
+        """Read what earlier attempts of this run recorded; returns how many steps there are."""
+        steps = await self._journal.read(self._token.ref, run=self._token.run)
+        self._steps = {step.key: step for step in steps}
+        return len(steps)
+
+    async def step(self, key: str, request: Json, call: Call, *, effect: Effect) -> Json:
+        """Give the recorded value of a step, or make its call and record it.
+
+        `key` is the step's logical path in the run and may be used once per attempt; `request`
+        is what the call asks for, and tells it from another one under the same key.
+
+        Raises `Diverged` when the journal holds another request under this key, `UnknownEffect`
+        when the call may have been made and must not be repeated, `Fenced` when the lease was
+        lost, and whatever the call raises.
+        """
+        self._use(key)
+        fingerprint = digest_of(canonical(request))
+        known = self._steps.get(key)
+        if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
+            return await self._full(known.value)
+        found = await self._announce(key, fingerprint, effect)
+        if found is not None:
+            return await self._full(found)
+        return await self._record(key, fingerprint, await call())
+
+    def idempotency_key(self, key: str) -> str:
+        """The key under which an outside service may recognise a repeated call of this step."""
+        return f"{self._token.ref}/{self._token.run}/{key}"
+
+    def _use(self, key: str) -> None:
+        if key in self._used:
+            raise Diverged(
+                f"The step {key!r} is used twice in one run.",
+                hint="Give the second one a name of its own with key=.",
+            )
+        self._used.add(key)
+
+    async def _announce(self, key: str, fingerprint: Digest, effect: Effect) -> str | None:
+        """Store the intent; returns the recorded value when there is one already."""
+        intent = Intent(
+            token=self._token,
+            key=key,
+            fingerprint=fingerprint,
+            effect=effect,
+            intent=self._chance.nonce(),
+        )
+        (answer,) = await self._journal.write([intent])
+        if answer.verdict is StepVerdict.FOUND:
+            return answer.value
+        if answer.verdict is not StepVerdict.OPENED:
+            raise _refusal(answer.verdict, key)
+        return None
+
+    async def _record(self, key: str, fingerprint: Digest, value: Json) -> Json:
+        text = await self._stored(value)
+        record = Record(token=self._token, key=key, fingerprint=fingerprint, value=text)
+        (answer,) = await self._journal.write([record])
+        if answer.verdict is not StepVerdict.RECORDED:
+            raise _refusal(answer.verdict, key)
+        return await self._full(answer.value)
+
+    async def _stored(self, value: Json) -> str:
+        """Write a value as its record holds it: itself, or a reference when it is too large."""
+        text = canonical(value)
+        content = text.encode()
+        if len(content) <= VALUE_BYTES_MAX:
+            return text
+        (digest,) = await self._blobs.put([content])
+        return canonical(BlobRef(digest=digest, size_bytes=len(content)).as_json())
+
+    async def _full(self, text: str | None) -> Json:
+        value = parsed(text or _NULL)
+        ref = blob_ref(value)
+        return parsed((await self._blobs.get(ref.digest)).decode()) if ref else value
+
+
+_NULL: Final = "null"
+
+
+def _refusal(verdict: StepVerdict, key: str) -> SkepError:
+    match verdict:
+        case StepVerdict.DIVERGED:
+            return Diverged(
+                f"Step {key!r} asks for something else than the journal of this run recorded.",
+                hint="The code or its input changed under a live swarm; retry the task anew.",
+            )
+        case StepVerdict.UNKNOWN:
+            return UnknownEffect(key=key)
+        case StepVerdict.FULL:
+            return LimitExceeded(
+                limit="RUN_STEPS_MAX", allowed=RUN_STEPS_MAX, actual=RUN_STEPS_MAX + 1
+            )
+        case _:
+            return Fenced()

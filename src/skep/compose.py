@@ -1,0 +1,197 @@
+"""Wiring: settings become a hive; the only module that names drivers and agent kinds.
+
+Each driver and each kind of agent is imported when it is first used: a worker of function agents
+never pays for pydantic-ai, and `skep --help` for neither.
+"""
+
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from skep.agent.attempt import Bench, attempt
+from skep.agent.brief import Performer
+from skep.agent.catalog import read_catalog
+from skep.agent.function import ROSTER, FunctionPerformer, Roster
+from skep.drivers.identity import held_identity, is_identity_held
+from skep.drivers.system import SystemChance, SystemClock
+from skep.hive.fleet import Fleet
+from skep.hive.registry import SwarmRegistry
+from skep.hive.scheduler import TaskScheduler
+from skep.hive.worker import Worker
+from skep.ports.store import Store
+from skep.records.ids import SwarmId, WorkerId
+from skep.records.lease import Offer
+from skep.records.role import Charter
+from skep.records.task import AgentKind
+from skep.runtime import Runtime
+from skep.settings import Settings, read_settings, sqlite_path
+
+MEMORY: Final = "memory:"
+LOCKS_FOLDER: Final = "locks"
+LEASE_S: Final = 5.0
+SLOTS: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a process works: how many tasks at once, from which queues, under which identity."""
+
+    slots: int = SLOTS
+    queues: frozenset[str] = frozenset({"default"})
+    identity: WorkerId | None = None
+    lease_s: float = LEASE_S
+
+
+@asynccontextmanager
+async def open_fleet(settings: Settings) -> AsyncGenerator[Fleet]:
+    """Open the store of these settings to submit, follow and steer; nothing is worked on."""
+    async with await open_store(settings) as store:
+        yield _fleet(store, settings)
+
+
+@asynccontextmanager
+async def open_hive(
+    store: str | None = None,
+    *,
+    slots: int = SLOTS,
+    folder: Path | None = None,
+    roster: Roster = ROSTER,
+) -> AsyncGenerator[Fleet]:
+    """Open a store and work on what is submitted to it, until the context ends.
+
+    `store` is a URL (`sqlite:///work.db`, `memory:`); without one `SKEP_STORE` or `.skep/skep.db`
+    in `folder` is used. Up to `slots` tasks run at once, by the roles of the catalogue and the
+    function agents of `roster`. Leaving hands back what runs.
+
+    Raises `StoreUnavailable`, `StoreTooNew`, `StoreUnsafe`, or `InvalidInput` for the URL.
+    """
+    settings = read_settings(store=store, folder=folder)
+    options = WorkerOptions(slots=slots)
+    async with (
+        open_fleet(settings) as fleet,
+        working(fleet, settings, options, roster=roster),
+    ):
+        yield fleet
+
+
+@asynccontextmanager
+async def working(
+    fleet: Fleet, settings: Settings, options: WorkerOptions, *, roster: Roster = ROSTER
+) -> AsyncGenerator[None]:
+    """Work on an open fleet's tasks while the context lasts.
+
+    Raises `IdentityInUse` when the options' identity is held by another live process.
+    """
+    chance = SystemChance()
+    identity = options.identity or WorkerId(f"worker.{chance.uuid()}")
+    with held_identity(settings.state_folder / LOCKS_FOLDER, identity):
+        clock = SystemClock()
+        bench = Bench(
+            store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, roster)
+        )
+        offer = Offer(
+            worker=identity,
+            queues=options.queues,
+            kinds=frozenset({AgentKind.LLM, AgentKind.FUNCTION}),
+            capabilities=roster.capabilities | _capabilities_of_roles(settings),
+            lease_s=options.lease_s,
+        )
+        worker = Worker(
+            fleet.store,
+            clock,
+            offer=offer,
+            slots=options.slots,
+            attempt=partial(attempt, bench=bench),
+        )
+        async with Runtime(worker, TaskScheduler(fleet.store.leases), clock):
+            yield
+
+
+async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
+    """Open the store that the settings name. Raises `InvalidInput` or a `StoreError`."""
+    clock, chance = SystemClock(), SystemChance()
+    if settings.store == MEMORY:
+        from skep.drivers.memory import MemoryStore
+
+        return MemoryStore(clock, chance)
+    path = sqlite_path(settings.store)
+    if path.parent == settings.state_folder:
+        make_state_folder(settings.state_folder)
+    from skep.drivers.sqlite import SqliteStore
+
+    return await SqliteStore.open(path, clock=clock, chance=chance)
+
+
+def make_state_folder(folder: Path) -> None:
+    """Make the folder that holds a project's state, which git is told to ignore."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+
+
+def run_identity(swarm: SwarmId) -> WorkerId:
+    """The identity under which a foreground run works on its swarm."""
+    return WorkerId(f"run.{swarm}")
+
+
+def run_queue(swarm: SwarmId) -> str:
+    """The queue of a foreground run, which nobody else serves."""
+    return f"run.{swarm}"
+
+
+def is_worked_on(swarm: SwarmId, settings: Settings) -> bool:
+    """Say whether a live process of this host runs the swarm in its foreground."""
+    return is_identity_held(settings.state_folder / LOCKS_FOLDER, run_identity(swarm))
+
+
+class _Performers(Mapping[AgentKind, Performer]):
+    """A performer for each kind of agent, imported when its first task comes."""
+
+    def __init__(self, settings: Settings, roster: Roster) -> None:
+        self._settings = settings
+        self._made: dict[AgentKind, Performer] = {AgentKind.FUNCTION: FunctionPerformer(roster)}
+
+    @override
+    def __getitem__(self, kind: AgentKind) -> Performer:
+        if kind is AgentKind.LLM and kind not in self._made:
+            from skep.agent.loop import LoopPerformer
+            from skep.agent.models import open_model
+
+            self._made[kind] = LoopPerformer(
+                partial(open_model, environment=self._settings.environment)
+            )
+        return self._made[kind]
+
+    @override
+    def __iter__(self) -> Iterator[AgentKind]:
+        return iter((AgentKind.LLM, AgentKind.FUNCTION))
+
+    @override
+    def __len__(self) -> int:
+        return 2
+
+
+def _fleet(store: Store, settings: Settings) -> Fleet:
+    draw = partial(_draw_charter, settings=settings)
+    return Fleet(
+        store=store, registry=SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw)
+    )
+
+
+def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings) -> Charter:
+    from skep.agent.charter import draw_charter
+
+    catalog = read_catalog(settings.state_folder.parent)
+    return draw_charter(model, roles, catalog=catalog, environment=settings.environment)
+
+
+def _capabilities_of_roles(settings: Settings) -> frozenset[str]:
+    """What the roles of the catalogue are good for, which a worker with all of them offers."""
+    roles = read_catalog(settings.state_folder.parent).roles.values()
+    return frozenset(capability for role in roles for capability in role.capabilities)

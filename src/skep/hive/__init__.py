@@ -1,0 +1,1 @@
+"""The hive: swarms are registered, planned, released, worked on and settled."""

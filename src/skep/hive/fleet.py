@@ -1,0 +1,200 @@
+"""The hive's front: submit swarms, follow them, steer them, and read what they came to."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, TypedDict
+
+from typing_extensions import Unpack
+
+from skep.hive.planner import OFFLINE, draft
+from skep.hive.registry import SwarmRegistry
+from skep.hive.report import gather, sinks, written
+from skep.policy.endings import is_stalled
+from skep.ports.store import Store
+from skep.records.command import Addition, Order
+from skep.records.errors import SkepError, SwarmNotCompleted
+from skep.records.event import Cursor, Event
+from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.outcome import Artifact
+from skep.records.swarm import (
+    ENDED,
+    Mode,
+    Plan,
+    Strategy,
+    Swarm,
+    SwarmMove,
+    SwarmRequest,
+    SwarmStatus,
+)
+from skep.records.task import Task, TaskSpec
+from skep.records.values import Json
+
+FOLLOW_PATIENCE_S: Final = 30.0
+
+
+class Asked(TypedDict, total=False):
+    """What may be asked of a swarm besides its objective; see `SwarmRequest`."""
+
+    strategy: Strategy
+    mode: Mode
+    priority: int
+    max_agents: int
+    timeout_s: float | None
+    workspace: str | None
+    model: str | None
+    metadata: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """All swarms of one store."""
+
+    store: Store
+    registry: SwarmRegistry
+
+    async def submit(
+        self,
+        objective: str,
+        plan: Plan | Sequence[TaskSpec] | None = None,
+        *,
+        given: Json = None,
+        queue: str | None = None,
+        swarm: str | None = None,
+        **asked: Unpack[Asked],
+    ) -> "SwarmHandle":
+        """Register a swarm; without a plan the planner drafts one from the objective.
+
+        `given` is the input of the drafted plan's tasks, `queue` the queue that all tasks go to.
+        `swarm` is the swarm's id, which makes the call safe to repeat; one is made up if none is
+        given. What else may be asked are the fields of `SwarmRequest`.
+
+        Raises `ObjectiveNotServed`, `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`
+        or a `ModelError`; then no swarm was stored.
+        """
+        request = SwarmRequest(objective=objective, **asked)
+        if plan is None:
+            plan = draft(objective, model=request.model or OFFLINE, given=given)
+        elif not isinstance(plan, Plan):
+            plan = Plan(tasks=tuple(plan))
+        if queue is not None:
+            plan = replace(plan, tasks=tuple(replace(task, queue=queue) for task in plan.tasks))
+        registered = await self.registry.register(request, plan, swarm=swarm)
+        return SwarmHandle(registered.id, self.store)
+
+    def swarm(self, swarm: str) -> "SwarmHandle":
+        """Take hold of a swarm by its id; that it exists shows at the first question."""
+        return SwarmHandle(SwarmId(swarm), self.store)
+
+    async def swarms(
+        self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
+    ) -> Sequence[Swarm]:
+        """List swarms, youngest first; `before` pages on from the last one seen."""
+        return await self.store.registry.swarms(status=status, before=before, limit=limit)
+
+
+class SwarmHandle:
+    """One swarm: its state, events, results, and the ways to steer it."""
+
+    def __init__(self, swarm: SwarmId, store: Store) -> None:
+        self.id = swarm
+        self._store = store
+
+    async def state(self) -> Swarm:
+        """Read the swarm. Raises `SwarmNotFound`."""
+        return await self._store.registry.swarm(self.id)
+
+    async def tasks(self) -> Sequence[Task]:
+        """Read its tasks in the order of the plan."""
+        return await self._store.registry.tasks(self.id)
+
+    async def events(self, *, after: int = 0, follow: bool = True) -> AsyncIterator[Event]:
+        """Give its events in order, from the one after `after`.
+
+        Following, it ends with the swarm, or when every task left waits for a person; else with
+        the last event there is. At least once for a caller that keeps the last seq it has seen.
+        """
+        cursor = Cursor(incarnation="", swarm=self.id, seq=after)
+        while True:
+            is_over = not follow or await self._is_at_rest()
+            patience_s = 0.0 if is_over else FOLLOW_PATIENCE_S
+            page = await self._store.log.read(cursor, patience_s=patience_s)
+            cursor = page.cursor
+            for event in page.events:
+                yield event
+            if is_over and not page.events:
+                return
+
+    async def result(self) -> Json:
+        """Wait for the end, and give what the last task came to, or all of them by key.
+
+        Raises `SwarmNotCompleted` when the swarm failed, was cancelled, or waits for a person.
+        """
+        async for _ in self.events():
+            pass
+        gathered = await gather(self._store, self.id)
+        swarm = gathered.swarm
+        if swarm.status is not SwarmStatus.COMPLETED:
+            why = f": {swarm.reason}" if swarm.reason else ""
+            raise SwarmNotCompleted(
+                f"Swarm {self.id} is {swarm.status}{why}.", hint=f"See `skep swarm show {self.id}`."
+            )
+        values: dict[str, Json] = {
+            task.ref.key: gathered.values[task.ref.key] for task in sinks(gathered.tasks)
+        }
+        return next(iter(values.values())) if len(values) == 1 else values
+
+    async def report(self) -> str:
+        """Write the report of what there is so far, in Markdown."""
+        return written(await gather(self._store, self.id))
+
+    async def artifacts(self) -> Sequence[tuple[TaskRef, Artifact]]:
+        """List what its tasks left behind."""
+        return await self._store.registry.artifacts(self.id)
+
+    async def read(self, artifact: Artifact) -> bytes:
+        """Read an artefact's content."""
+        return await self._store.blobs.get(artifact.digest)
+
+    async def add(self, tasks: Sequence[TaskSpec], *, command: str, digest: str) -> None:
+        """Add tasks to an open plan. Raises `SwarmClosed`, or `PlanRefused` and its kinds."""
+        addition = Addition(command=command, digest=digest, swarm=self.id, tasks=tuple(tasks))
+        (answer,) = await self._store.work.add([addition])
+        if isinstance(answer, SkepError):
+            raise answer
+
+    async def pause(self, reason: str = "") -> SwarmStatus:
+        """Grant no more tasks; what runs is handed back within a heartbeat."""
+        return await self._steer(SwarmMove.PAUSE, reason=reason)
+
+    async def interrupt(self, reason: str = "") -> SwarmStatus:
+        """Mark the swarm as left unfinished; `resume` goes on."""
+        return await self._steer(SwarmMove.INTERRUPT, reason=reason)
+
+    async def resume(self, reason: str = "") -> SwarmStatus:
+        """Go on where it was, with failures forgiven and the time-out begun anew."""
+        return await self._steer(SwarmMove.RESUME, reason=reason)
+
+    async def cancel(self, reason: str = "") -> SwarmStatus:
+        """End the swarm and every task that has not ended."""
+        return await self._steer(SwarmMove.CANCEL, reason=reason)
+
+    async def retry(self, tasks: Sequence[TaskKey] = (), reason: str = "") -> SwarmStatus:
+        """Open the next run of these tasks, or of all that did not succeed, and what follows."""
+        return await self._steer(SwarmMove.REOPEN, tasks=tuple(tasks), reason=reason)
+
+    async def seal(self) -> SwarmStatus:
+        """Close an open plan; the swarm completes when its tasks have ended."""
+        return await self._steer(SwarmMove.SEAL)
+
+    async def _steer(
+        self, move: SwarmMove, *, tasks: tuple[TaskKey, ...] = (), reason: str = ""
+    ) -> SwarmStatus:
+        order = Order(swarm=self.id, move=move, tasks=tasks, reason=reason)
+        (answer,) = await self._store.work.steer([order])
+        if isinstance(answer, SkepError):
+            raise answer
+        return answer
+
+    async def _is_at_rest(self) -> bool:
+        swarm = await self.state()
+        return swarm.status in ENDED or is_stalled(swarm.counts)

@@ -1,0 +1,61 @@
+"""Settlements: everything that finished in one turn of the loop is stored in one call."""
+
+import asyncio
+from typing import Final
+
+from skep.ports.store import Work
+from skep.ports.system import Clock
+from skep.records.errors import StoreUnavailable
+from skep.records.outcome import Settlement, SettleVerdict
+
+TRIES_MAX: Final = 5
+"""How often a settlement is offered to a store that does not answer (it is safe to repeat)."""
+
+REST_S: Final = 0.2
+
+
+class Settler:
+    """Collects settlements and stores them in batches."""
+
+    def __init__(self, work: Work, clock: Clock) -> None:
+        self._work = work
+        self._clock = clock
+        self._waiting: list[tuple[Settlement, asyncio.Future[SettleVerdict]]] = []
+
+    async def settle(self, settlement: Settlement) -> SettleVerdict:
+        """Store one outcome together with all others of this loop turn; gives its verdict.
+
+        Raises `StoreUnavailable` when the store did not answer `TRIES_MAX` times.
+        """
+        verdict: asyncio.Future[SettleVerdict] = asyncio.get_running_loop().create_future()
+        self._waiting.append((settlement, verdict))
+        if len(self._waiting) == 1:
+            await self._clock.sleep(0)  # let the others of this turn come in
+            await self._flush()
+        return await verdict
+
+    async def _flush(self) -> None:
+        batch, self._waiting = self._waiting, []
+        try:
+            verdicts = await self._offer([settlement for settlement, _ in batch])
+        except BaseException as error:
+            for _, verdict in batch:
+                if not verdict.done():
+                    verdict.set_exception(_again(error))
+            raise
+        for (_, verdict), answer in zip(batch, verdicts, strict=True):
+            if not verdict.done():
+                verdict.set_result(answer)
+
+    async def _offer(self, settlements: list[Settlement]) -> list[SettleVerdict]:
+        for _ in range(TRIES_MAX - 1):
+            try:
+                return list(await self._work.settle(settlements))
+            except StoreUnavailable:
+                await self._clock.sleep(REST_S)
+        return list(await self._work.settle(settlements))
+
+
+def _again(error: BaseException) -> Exception:
+    """What the others of a failed batch are told."""
+    return error if isinstance(error, Exception) else StoreUnavailable()

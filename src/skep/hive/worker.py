@@ -1,0 +1,151 @@
+"""The worker: claims tasks, makes attempts side by side, and settles what became of them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, Self
+
+from skep.hive.heartbeat import Heartbeat
+from skep.hive.settlement import Settler
+from skep.ports.store import Store
+from skep.ports.system import Clock
+from skep.records.errors import StoreUnavailable
+from skep.records.lease import Grant, Offer, Token
+from skep.records.limits import CLAIM_MAX
+from skep.records.outcome import HandedBack, Outcome, Settlement
+
+PATIENCE_S: Final = 0.5
+"""How long a claim waits for work; it is woken, and this only bounds how late a stop is seen."""
+
+STORE_REST_S: Final = 1.0
+"""How long a worker rests when the store does not answer."""
+
+Attempt = Callable[[Grant], Awaitable[Outcome]]
+
+
+@dataclass(slots=True)
+class _Running:
+    """An attempt under way."""
+
+    grant: Grant
+    task: asyncio.Task[None]
+    is_handed_back: bool = False
+
+
+class Worker:
+    """Works on up to `slots` tasks at once; an async context manager that owns its attempts.
+
+    Leaving the context cancels what runs and hands it back.
+    """
+
+    def __init__(
+        self, store: Store, clock: Clock, *, offer: Offer, slots: int, attempt: Attempt
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._offer = offer
+        self._slots = slots
+        self._attempt = attempt
+        self._settler = Settler(store.work, clock)
+        self._heartbeat = Heartbeat(store.leases, lease_s=offer.lease_s, lost=self._told_of_loss)
+        self._running: dict[str, _Running] = {}
+        self._freed = asyncio.Event()
+        self._group = asyncio.TaskGroup()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def __aenter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        await self._store.leases.reclaim(self._offer.worker)
+        await self._group.__aenter__()
+        self._heartbeat.__enter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._clock.sleep(0)  # what was begun this turn must have started to be stopped
+        for running in list(self._running.values()):
+            self._stop(running, hand_back=True)
+        try:
+            await self._group.__aexit__(None, None, None)
+        finally:
+            # Joined off the loop: the thread's last beat may need the store, not us.
+            await asyncio.to_thread(self._heartbeat.__exit__)
+
+    @property
+    def running(self) -> int:
+        """How many attempts are under way."""
+        return len(self._running)
+
+    async def tick(self, *, patience_s: float = PATIENCE_S) -> int:
+        """Claim for the free slots and begin; returns how many attempts were begun.
+
+        Waits up to `patience_s` for work, or for a slot when all are taken.
+        """
+        free = self._slots - len(self._running)
+        if free <= 0:
+            await self._wait_for_a_slot(patience_s)
+            return 0
+        try:
+            grants = await self._store.work.claim(
+                self._offer, limit=min(free, CLAIM_MAX), patience_s=patience_s
+            )
+        except StoreUnavailable:
+            await self._clock.sleep(STORE_REST_S)
+            return 0
+        for grant in grants:
+            self._begin(grant)
+        return len(grants)
+
+    async def idle(self) -> None:
+        """Wait until no attempt is under way."""
+        while self._running:
+            await self._wait_for_a_slot(PATIENCE_S)
+
+    def _begin(self, grant: Grant) -> None:
+        self._heartbeat.hold(grant.token)
+        task = self._group.create_task(self._work(grant), name=str(grant.token.ref))
+        self._running[grant.token.nonce] = _Running(grant, task)
+
+    async def _work(self, grant: Grant) -> None:
+        try:
+            outcome = await self._outcome(grant)
+            if outcome is not None:
+                await self._settler.settle(Settlement(token=grant.token, outcome=outcome))
+        except StoreUnavailable:
+            pass  # the lease runs out, and the journal keeps what was done
+        finally:
+            self._heartbeat.drop(grant.token)
+            del self._running[grant.token.nonce]
+            self._freed.set()
+
+    async def _outcome(self, grant: Grant) -> Outcome | None:
+        """Make the attempt; None when it was lost, and there is nothing left to say."""
+        try:
+            async with asyncio.timeout(grant.spec.timeout_s):
+                return await self._attempt(grant)
+        except TimeoutError:
+            return None  # the sweep sees the hard deadline, counts it and tries again
+        except asyncio.CancelledError:
+            running = self._running[grant.token.nonce]
+            return HandedBack(reason="its worker stopped") if running.is_handed_back else None
+
+    def _told_of_loss(self, token: Token, *, hand_back: bool) -> None:
+        """Called by the heartbeat's thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(partial(self._drop, token, hand_back=hand_back))
+
+    def _drop(self, token: Token, *, hand_back: bool) -> None:
+        running = self._running.get(token.nonce)
+        if running is not None:
+            self._stop(running, hand_back=hand_back)
+
+    def _stop(self, running: _Running, *, hand_back: bool) -> None:
+        running.is_handed_back = hand_back
+        running.task.cancel()
+
+    async def _wait_for_a_slot(self, patience_s: float) -> None:
+        self._freed.clear()
+        try:
+            await asyncio.wait_for(self._freed.wait(), patience_s)
+        except TimeoutError:
+            return

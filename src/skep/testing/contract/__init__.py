@@ -1,0 +1,45 @@
+"""The contract of the store's ports, as test classes that every driver inherits and passes.
+
+    from skep.testing.contract import WORK, ...
+
+A driver's test module gives one pytest fixture, `harness`, that returns a
+`skep.testing.harness.Harness`, and names the classes it inherits. The fixtures `store`, `clock`
+and `chance` open the harness with a manual clock and seeded chance. A test states one fact, whose
+number in the contract stands in the name of its class or in its sentence.
+"""
+
+from skep.testing.contract.adding import AddingContract
+from skep.testing.contract.blobs import BlobsContract
+from skep.testing.contract.claiming import ClaimingContract
+from skep.testing.contract.crashes import CrashContract
+from skep.testing.contract.fairness import FairnessContract
+from skep.testing.contract.fencing import FencingContract
+from skep.testing.contract.journal import JournalContract
+from skep.testing.contract.leases import LeasesContract
+from skep.testing.contract.log import LogContract
+from skep.testing.contract.patience import PatienceContract
+from skep.testing.contract.registry import RegistryContract
+from skep.testing.contract.reopening import ReopeningContract
+from skep.testing.contract.settling import SettlingContract
+from skep.testing.contract.steering import SteeringContract
+from skep.testing.contract.submitting import SubmittingContract
+from skep.testing.contract.sweeping import SweepingContract
+
+__all__ = [
+    "AddingContract",
+    "BlobsContract",
+    "ClaimingContract",
+    "CrashContract",
+    "FairnessContract",
+    "FencingContract",
+    "JournalContract",
+    "LeasesContract",
+    "LogContract",
+    "PatienceContract",
+    "RegistryContract",
+    "ReopeningContract",
+    "SettlingContract",
+    "SteeringContract",
+    "SubmittingContract",
+    "SweepingContract",
+]

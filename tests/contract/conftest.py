@@ -1,0 +1,37 @@
+"""Fixtures that open a driver's harness with a clock and chance that tests hold in hand."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from skep.testing.chance import SeededChance
+from skep.testing.clock import ManualClock
+from skep.testing.harness import Harness, InspectableStore
+from skep.testing.invariants import check
+
+pytest.register_assert_rewrite("skep.testing.contract", "skep.testing.acts")
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    """A clock that the test advances."""
+    return ManualClock()
+
+
+@pytest.fixture
+def chance() -> SeededChance:
+    """Chance that repeats itself."""
+    return SeededChance(1)
+
+
+@pytest.fixture
+async def store(
+    harness: Harness, clock: ManualClock, chance: SeededChance
+) -> AsyncIterator[InspectableStore]:
+    """An open store, whose invariants must hold when the test is over and after a crash."""
+    opened = await harness.open(clock=clock, chance=chance)
+    yield opened
+    check(await opened.dump())
+    left = await harness.crash()
+    check(await left.dump())
+    await harness.dispose()
