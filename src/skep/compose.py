@@ -6,7 +6,7 @@ never pays for pydantic-ai, and `skep --help` for neither.
 
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -47,11 +47,22 @@ class WorkerOptions:
     lease_s: float = LEASE_S
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Team:
+    """What a process brings besides the built-in: the user's own agents and models."""
+
+    roster: Roster = ROSTER
+    models: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+TEAM: Final = Team()
+
+
 @asynccontextmanager
-async def open_fleet(settings: Settings) -> AsyncGenerator[Fleet]:
+async def open_fleet(settings: Settings, *, team: Team = TEAM) -> AsyncGenerator[Fleet]:
     """Open the store of these settings to submit, follow and steer; nothing is worked on."""
     async with await open_store(settings) as store:
-        yield _fleet(store, settings)
+        yield _fleet(store, settings, team)
 
 
 @asynccontextmanager
@@ -61,27 +72,29 @@ async def open_hive(
     slots: int = SLOTS,
     folder: Path | None = None,
     roster: Roster = ROSTER,
+    models: Mapping[str, object] | None = None,
 ) -> AsyncGenerator[Fleet]:
     """Open a store and work on what is submitted to it, until the context ends.
 
     `store` is a URL (`sqlite:///work.db`, `memory:`); without one `SKEP_STORE` or `.skep/skep.db`
     in `folder` is used. Up to `slots` tasks run at once, by the roles of the catalogue and the
-    function agents of `roster`. Leaving hands back what runs.
+    function agents of `roster`; `models` holds pydantic-ai models of your own, by the name that
+    a submit says. Leaving hands back what runs.
 
     Raises `StoreUnavailable`, `StoreTooNew`, `StoreUnsafe`, or `InvalidInput` for the URL.
     """
     settings = read_settings(store=store, folder=folder)
-    options = WorkerOptions(slots=slots)
+    team = Team(roster=roster, models=models or {})
     async with (
-        open_fleet(settings) as fleet,
-        working(fleet, settings, options, roster=roster),
+        open_fleet(settings, team=team) as fleet,
+        working(fleet, settings, WorkerOptions(slots=slots), team=team),
     ):
         yield fleet
 
 
 @asynccontextmanager
 async def working(
-    fleet: Fleet, settings: Settings, options: WorkerOptions, *, roster: Roster = ROSTER
+    fleet: Fleet, settings: Settings, options: WorkerOptions, *, team: Team = TEAM
 ) -> AsyncGenerator[None]:
     """Work on an open fleet's tasks while the context lasts.
 
@@ -92,13 +105,13 @@ async def working(
     with held_identity(settings.state_folder / LOCKS_FOLDER, identity):
         clock = SystemClock()
         bench = Bench(
-            store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, roster)
+            store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, team)
         )
         offer = Offer(
             worker=identity,
             queues=options.queues,
             kinds=frozenset({AgentKind.LLM, AgentKind.FUNCTION}),
-            capabilities=roster.capabilities | _capabilities_of_roles(settings),
+            capabilities=team.roster.capabilities | _capabilities_of_roles(settings),
             lease_s=options.lease_s,
         )
         worker = Worker(
@@ -153,19 +166,21 @@ def is_worked_on(swarm: SwarmId, settings: Settings) -> bool:
 class _Performers(Mapping[AgentKind, Performer]):
     """A performer for each kind of agent, imported when its first task comes."""
 
-    def __init__(self, settings: Settings, roster: Roster) -> None:
+    def __init__(self, settings: Settings, team: Team) -> None:
         self._settings = settings
-        self._made: dict[AgentKind, Performer] = {AgentKind.FUNCTION: FunctionPerformer(roster)}
+        self._team = team
+        self._made: dict[AgentKind, Performer] = {
+            AgentKind.FUNCTION: FunctionPerformer(team.roster)
+        }
 
     @override
     def __getitem__(self, kind: AgentKind) -> Performer:
         if kind is AgentKind.LLM and kind not in self._made:
             from skep.agent.loop import LoopPerformer
-            from skep.agent.models import open_model
+            from skep.agent.models import Models
 
-            self._made[kind] = LoopPerformer(
-                partial(open_model, environment=self._settings.environment)
-            )
+            models = Models(environment=self._settings.environment, own=self._team.models)
+            self._made[kind] = LoopPerformer(models.open)
         return self._made[kind]
 
     @override
@@ -177,18 +192,21 @@ class _Performers(Mapping[AgentKind, Performer]):
         return 2
 
 
-def _fleet(store: Store, settings: Settings) -> Fleet:
-    draw = partial(_draw_charter, settings=settings)
+def _fleet(store: Store, settings: Settings, team: Team) -> Fleet:
+    draw = partial(_draw_charter, settings=settings, team=team)
     return Fleet(
         store=store, registry=SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw)
     )
 
 
-def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings) -> Charter:
+def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings, team: Team) -> Charter:
     from skep.agent.charter import draw_charter
+    from skep.agent.models import Models
+
+    Models(environment=settings.environment, own=team.models).check(model)
 
     catalog = read_catalog(settings.state_folder.parent)
-    return draw_charter(model, roles, catalog=catalog, environment=settings.environment)
+    return draw_charter(model, roles, catalog=catalog)
 
 
 def _capabilities_of_roles(settings: Settings) -> frozenset[str]:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-import skep.agent
+from skep.agent import workspace
 from skep.agent.tools.shelf import SHELF
 
-ROLES = sorted((Path(skep.agent.__file__).parent / "roles").glob("*.md"))
+ROLES = sorted((Path(workspace.__file__).parent / "roles").glob("*.md"))
 FIELDS = {"name", "description", "kind", "capabilities", "tools", "model"}
 
 

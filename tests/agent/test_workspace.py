@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from skep.agent import git as git_module
 from skep.agent.files import FileRefused, Reason
 from skep.agent.workspace import Workspace, WorkspaceLimits
 from skep.records.errors import WorkspaceError
@@ -411,7 +412,7 @@ def test_a_git_that_hangs_is_stopped(
     """A pipe in the place of .gitignore holds git for ever, but not the listing."""
     git("status")
     os.mkfifo(folder / ".gitignore")
-    monkeypatch.setattr("skep.agent.git.SECONDS_MAX", 0.3)
+    monkeypatch.setattr(git_module, "SECONDS_MAX", 0.3)
 
     with pytest.raises(WorkspaceError, match="did not answer in time"):
         workspace.listing()

@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import Phase, settings
 
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.harness import Harness, InspectableStore
 from skep.testing.invariants import check
 
+# For planted bugs, where one failure is enough and the shortest one is not asked for.
+settings.register_profile("unshrunk", phases=[Phase.generate], database=None)
 pytest.register_assert_rewrite("skep.testing.contract", "skep.testing.acts")
 
 

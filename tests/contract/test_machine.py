@@ -7,7 +7,8 @@ from typing import Final
 from unittest import TestCase
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
+from typing_extensions import override
 
 from skep.testing.harness import Harness
 from skep.testing.machine import StoreMachine
@@ -16,8 +17,6 @@ from skep.testing.sqlite import SqliteHarness
 
 FOLDER: Final = Path("/dev/shm")
 """A file system in memory where there is one: the machine crashes processes, not disks."""
-
-SLOW: Final = list(HealthCheck)
 
 
 def new_sqlite() -> SqliteHarness:
@@ -32,12 +31,14 @@ def case(new_harness: Callable[[], Harness], *, examples: int, steps: int) -> ty
     class Machine(StoreMachine):
         """The machine on one driver."""
 
-    Machine.new_harness = new_harness
+        @override
+        def new_harness(self) -> Harness:
+            return new_harness()
+
     Machine.TestCase.settings = settings(
+        Machine.TestCase.settings,
         max_examples=examples,
         stateful_step_count=steps,
-        deadline=None,
-        suppress_health_check=SLOW,
     )
     return Machine.TestCase
 

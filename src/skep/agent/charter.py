@@ -1,23 +1,19 @@
 """Drawing a charter: the roles and tools that a swarm begins with, and keeps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from skep.agent.catalog import Catalog
-from skep.agent.models import check_model
 from skep.agent.toolbox import shapes
 from skep.agent.tools.shelf import SHELF
 from skep.records.role import Charter
 
 
-def draw_charter(
-    model: str, roles: Sequence[str], *, catalog: Catalog, environment: Mapping[str, str]
-) -> Charter:
+def draw_charter(model: str, roles: Sequence[str], *, catalog: Catalog) -> Charter:
     """Draw the charter for these roles on this model.
 
     Tools that a role names and Skep does not have are left out: a subagent file of Claude Code
-    lists its own. Raises `AgentUnknown`, or a `ModelError` when the model cannot be used.
+    lists its own. Raises `AgentUnknown`.
     """
-    check_model(model, environment)
     used = {name: catalog.role(name) for name in roles}
     names = [tool for role in used.values() for tool in role.tools if tool in SHELF]
     return Charter(model=model, roles=used, tools=shapes(names))

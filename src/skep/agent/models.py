@@ -5,7 +5,8 @@ Names are written as pydantic-ai writes them, `provider:model`; `offline` is our
 
 import importlib.util
 from collections.abc import Mapping
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, cast
 
 from pydantic_ai.exceptions import ModelAPIError, ModelHTTPError, UserError
 from pydantic_ai.models import Model, infer_model
@@ -30,13 +31,35 @@ HTTP_TOO_MANY: Final = 429
 HTTP_SERVER_ERROR: Final = 500
 
 
-def check_model(name: str, environment: Mapping[str, str]) -> None:
-    """Refuse a model that could not be asked anything.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Models:
+    """The models that a process can open: offline, the user's `own`, and those of providers."""
 
-    Raises `ModelUnknown`, `ModelExtraMissing` or `ModelKeyMissing`, each saying what to do.
-    """
-    if name == OFFLINE:
-        return
+    environment: Mapping[str, str]
+    own: Mapping[str, object]
+
+    def check(self, name: str) -> None:
+        """Refuse a model that could not be asked anything.
+
+        Raises `ModelUnknown`, `ModelExtraMissing` or `ModelKeyMissing`, each saying what to do.
+        """
+        if name != OFFLINE and name not in self.own:
+            _check_provider(name, self.environment)
+
+    def open(self, name: str) -> Model:
+        """Open a model by name; what `check` refuses is refused here too."""
+        if name == OFFLINE:
+            return OfflineModel()
+        if name in self.own:
+            return cast("Model", self.own[name])
+        _check_provider(name, self.environment)
+        try:
+            return infer_model(name)
+        except (UserError, ImportError) as error:
+            raise ModelUnknown(f"The model {name!r} cannot be opened: {error}") from error
+
+
+def _check_provider(name: str, environment: Mapping[str, str]) -> None:
     provider, colon, model = name.partition(":")
     if not (colon and model) or provider not in PROVIDERS:
         raise ModelUnknown(
@@ -54,17 +77,6 @@ def check_model(name: str, environment: Mapping[str, str]) -> None:
             f"The model {name!r} needs the environment variable {variable}, which is not set.",
             hint=f"Set {variable}, or use --model offline, which needs no key.",
         )
-
-
-def open_model(name: str, environment: Mapping[str, str]) -> Model:
-    """Open a model by name; what `check_model` refuses is refused here too."""
-    check_model(name, environment)
-    if name == OFFLINE:
-        return OfflineModel()
-    try:
-        return infer_model(name)
-    except (UserError, ImportError) as error:
-        raise ModelUnknown(f"The model {name!r} cannot be opened: {error}") from error
 
 
 def model_failure(error: Exception) -> Failure:

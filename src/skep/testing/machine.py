@@ -7,7 +7,7 @@ with the memory store that was told the same. A failure prints the shortest hist
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import ClassVar, TypeVar
+from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -48,12 +48,14 @@ STALE = {SettleVerdict.FENCED, SettleVerdict.ALREADY, SettleVerdict.CONFLICT}
 class StoreMachine(RuleBasedStateMachine):
     """Subclass it with a `new_harness`, and give its `TestCase` to pytest."""
 
-    new_harness: ClassVar[Callable[[], Harness]]
+    def new_harness(self) -> Harness:
+        """Make a harness for one history."""
+        raise NotImplementedError
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
-        self.twins = Twins(type(self).new_harness(), clock=self.clock)
+        self.twins = Twins(self.new_harness(), clock=self.clock)
         self.runner = asyncio.Runner()
         self.grants: list[Grant] = []
         self.settled: list[Settlement] = []
@@ -274,7 +276,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.grants)
     @rule(pick=PICKS, key=st.sampled_from(STEP_KEYS), effect=effects, asks=st.sampled_from("qqqr"))
-    def announce(self, pick: int, key: str, effect: Effect, asks: str) -> None:
+    def announce(self, pick: int, key: str, *, effect: Effect, asks: str) -> None:
         """Announce a call."""
         token = _picked(self.grants, pick).token
         name = f"i{token.attempt}"

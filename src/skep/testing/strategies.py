@@ -75,17 +75,23 @@ def offers(draw: st.DrawFn) -> OfferFields:
     )
 
 
-def outcomes(now: float) -> st.SearchStrategy[Outcome]:
+@st.composite
+def outcomes(draw: st.DrawFn, now: float) -> Outcome:
     """Draw an outcome, success more often than not."""
-    later = st.sampled_from([now - 1, now, now + 2, now + 60])
-    return st.one_of(
-        st.builds(lambda value: Succeeded(value=value), st.integers(0, 2)),
-        st.builds(lambda value: Succeeded(value=value), st.integers(0, 2)),
-        st.just(Failed(failure=failure())),
-        st.builds(lambda wake_at: Retried(failure=failure(), wake_at=wake_at), later),
-        st.builds(lambda wake_at: Snoozed(reason="quota", wake_at=wake_at), later),
-        st.just(Blocked(reason="asks")),
-        st.just(HandedBack(reason="stops")),
+    wake_at = draw(st.sampled_from([now - 1, now, now + 2, now + 60]))
+    return draw(
+        st.sampled_from(
+            [
+                Succeeded(value=1),
+                Succeeded(value=2),
+                Succeeded(value=[3]),
+                Failed(failure=failure()),
+                Retried(failure=failure(), wake_at=wake_at),
+                Snoozed(reason="quota", wake_at=wake_at),
+                Blocked(reason="asks"),
+                HandedBack(reason="stops"),
+            ]
+        )
     )
 
 

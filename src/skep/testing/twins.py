@@ -1,7 +1,7 @@
 """The store under test and beside it the reference, both told the same and compared (33)."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from skep.ports.inspection import Dump
 from skep.records.errors import SkepError
@@ -70,18 +70,16 @@ async def _answer(command: Command[Answer], store: InspectableStore) -> Answer |
 def _plain(answer: object) -> object:
     if isinstance(answer, SkepError):
         return (type(answer), str(answer))
-    if isinstance(answer, Sequence) and not isinstance(answer, str):
-        parts: Sequence[object] = answer  # pyright: ignore[reportUnknownVariableType] - it narrows to Sequence[Unknown]
-        return [_plain(part) for part in parts]
+    if isinstance(answer, list | tuple):
+        return [_plain(part) for part in cast("Sequence[object]", answer)]
     return answer
 
 
 def _compare(what: str, subject: object, model: object) -> None:
     if subject == model:
         return
-    if isinstance(subject, Sequence) and isinstance(model, Sequence):
-        pairs = list(zip(subject, model, strict=False))  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType] - the same
-        differing = [pair for pair in pairs if pair[0] != pair[1]]
-        detail = f"{what} of {len(subject)} and {len(model)}: {differing[:3]}"
-        raise InvariantBroken(33, detail)
+    if isinstance(subject, list) and isinstance(model, list):
+        left, right = cast("list[object]", subject), cast("list[object]", model)
+        differing = [pair for pair in zip(left, right, strict=False) if pair[0] != pair[1]]
+        raise InvariantBroken(33, f"{what}, {len(left)} and {len(right)}: {differing[:3]}")
     raise InvariantBroken(33, f"{what}: {subject} is not {model}")

@@ -62,7 +62,6 @@ class MemoryStore:
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""
         with self._desk.change() as changes:
-            for lane in changes.tables.lanes.values():
-                lane.seats.clear()
+            changes.tables.lanes.clear()
             for swarm in changes.tables.swarms.values():
                 swarm.lanes.clear()

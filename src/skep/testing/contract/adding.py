@@ -1,7 +1,5 @@
 """Adding tasks to live swarms, from outside and as a spawn by a running task."""
 
-
-
 from dataclasses import replace
 
 from skep.records.command import Addition, Receipt, ReceiptVerdict

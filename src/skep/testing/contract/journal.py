@@ -1,7 +1,5 @@
 """The journal: announced before, written once after, and never answered for another question."""
 
-
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """The event log: dense, in order, and never silent about what it lost."""
 
-
-
 import asyncio
 from dataclasses import replace
 

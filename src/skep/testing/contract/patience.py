@@ -1,7 +1,5 @@
 """Waiting: a claim or a reader with patience is woken by what happens, not by polling."""
 
-
-
 import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Final, TypeVar

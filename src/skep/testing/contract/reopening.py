@@ -84,7 +84,8 @@ class ReopeningContract:
         }
         assert (await task_of(store, "s", "d")).outcome is None
         for key in ("a", "c", "d"):
-            assert keys(grants := await claim(store)) == [key]
+            grants = await claim(store)
+            assert keys(grants) == [key]
             await succeed(store, *grants, value="new")
 
     async def test_the_journal_of_the_old_run_is_kept(self, store: InspectableStore) -> None:

@@ -1,7 +1,5 @@
 """Submitting swarms: whole or not at all, once, and within limits."""
 
-
-
 from dataclasses import replace
 
 import pytest
