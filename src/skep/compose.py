@@ -24,6 +24,7 @@ from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import Worker
 from skep.ports.store import Store
+from skep.ports.system import Clock
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import Charter
@@ -138,6 +139,11 @@ async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     from skep.drivers.sqlite import SqliteStore
 
     return await SqliteStore.open(path, clock=clock, chance=chance)
+
+
+def system_clock() -> Clock:
+    """The clock of this machine, for whoever shows how time passes."""
+    return SystemClock()
 
 
 def make_state_folder(folder: Path) -> None:

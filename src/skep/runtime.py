@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Final, Self
 
@@ -54,14 +54,18 @@ class Runtime:
 
 
 @contextmanager
-def interruptible(interrupted: asyncio.Event) -> Generator[None]:
-    """Set the event on the first SIGINT or SIGTERM; the second one ends the process as usual."""
+def interruptible(interrupted: asyncio.Event, *, again: Callable[[], object]) -> Generator[None]:
+    """Set the event on the first SIGINT or SIGTERM; the second one calls `again` at once.
+
+    At once means inside the signal handler, even when the loop is busy.
+    """
     loop = asyncio.get_running_loop()
 
     def first() -> None:
         interrupted.set()
         for each in SIGNALS:
             loop.remove_signal_handler(each)
+            signal.signal(each, lambda *_: again())
 
     for each in SIGNALS:
         loop.add_signal_handler(each, first)

@@ -31,5 +31,6 @@ def failure_of(error: Exception) -> Failure:
 
 
 def _sentence(error: Exception) -> str:
-    text = " ".join(str(error).split())
+    hint = f" {error.hint}" if isinstance(error, SkepError) and error.hint else ""
+    text = " ".join(f"{error}{hint}".split())
     return text[:1000] if text else type(error).__name__

@@ -27,6 +27,7 @@ from skep.agent.conversation import Conversation, nudge, opening, results, tool_
 from skep.agent.failures import AttemptFailed
 from skep.agent.models import model_failure
 from skep.agent.toolbox import Toolbox, ToolRefusal
+from skep.agent.tools.shelf import SHELF
 from skep.agent.workspace import Workspace
 from skep.records.errors import AgentUnknown, InvalidInput, SkepError
 from skep.records.outcome import ErrorClass, Failure
@@ -152,6 +153,7 @@ def _work(talk: _Talk, text: str) -> Work:
     pieces: Mapping[str, tuple[str, bytes]] = {
         f"findings/{name}.json": ("application/json", canonical(value).encode())
         for name, value in talk.results.items()
+        if SHELF[name].is_analysis
     }
     return Work(value={"text": text}, pieces=pieces)
 

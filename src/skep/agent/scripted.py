@@ -8,7 +8,7 @@ from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 from typing_extensions import override
 
-Line: TypeAlias = str | Sequence[tuple[str, Mapping[str, Any]]] | Exception
+Line: TypeAlias = str | Sequence[tuple[str, Mapping[str, Any]]] | BaseException
 """One answer: a text, tool calls as (name, arguments), or an error to raise."""
 
 
@@ -49,7 +49,7 @@ class ScriptedModel(Model):
         self.asked += 1
         turn = sum(isinstance(message, ModelResponse) for message in messages)
         line = self._script[min(turn, len(self._script) - 1)]
-        if isinstance(line, Exception):
+        if isinstance(line, BaseException):
             raise line
         return ModelResponse(parts=_parts(line, turn), model_name=self._name)
 

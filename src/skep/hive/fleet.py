@@ -134,7 +134,7 @@ class SwarmHandle:
         gathered = await gather(self._store, self.id)
         swarm = gathered.swarm
         if swarm.status is not SwarmStatus.COMPLETED:
-            why = f": {swarm.reason}" if swarm.reason else ""
+            why = f": {swarm.reason.rstrip('.')}" if swarm.reason else ""
             raise SwarmNotCompleted(
                 f"Swarm {self.id} is {swarm.status}{why}.", hint=f"See `skep swarm show {self.id}`."
             )

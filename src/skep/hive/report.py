@@ -52,8 +52,7 @@ def written(gathered: Gathered) -> str:
 
 def sinks(tasks: Sequence[Task]) -> list[Task]:
     """The tasks that nobody waits for: their results are the swarm's."""
-    waited_for = {key for task in tasks for key in task.spec.after}
-    return [task for task in tasks if task.ref.key not in waited_for]
+    return [task for task in tasks if task.is_last]
 
 
 def _notice(gathered: Gathered) -> str:

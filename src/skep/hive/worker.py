@@ -48,7 +48,7 @@ class Worker:
         self._slots = slots
         self._attempt = attempt
         self._settler = Settler(store.work, clock)
-        self._heartbeat = Heartbeat(store.leases, lease_s=offer.lease_s, lost=self._told_of_loss)
+        self.heartbeat = Heartbeat(store.leases, lease_s=offer.lease_s, lost=self._told_of_loss)
         self._running: dict[str, _Running] = {}
         self._freed = asyncio.Event()
         self._group = asyncio.TaskGroup()
@@ -58,7 +58,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         await self._store.leases.reclaim(self._offer.worker)
         await self._group.__aenter__()
-        self._heartbeat.__enter__()
+        self.heartbeat.__enter__()
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -69,7 +69,7 @@ class Worker:
             await self._group.__aexit__(None, None, None)
         finally:
             # Joined off the loop: the thread's last beat may need the store, not us.
-            await asyncio.to_thread(self._heartbeat.__exit__)
+            await asyncio.to_thread(self.heartbeat.__exit__)
 
     @property
     def running(self) -> int:
@@ -102,7 +102,7 @@ class Worker:
             await self._wait_for_a_slot(PATIENCE_S)
 
     def _begin(self, grant: Grant) -> None:
-        self._heartbeat.hold(grant.token)
+        self.heartbeat.hold(grant.token)
         task = self._group.create_task(self._work(grant), name=str(grant.token.ref))
         self._running[grant.token.nonce] = _Running(grant, task)
 
@@ -114,7 +114,7 @@ class Worker:
         except StoreUnavailable:
             pass  # the lease runs out, and the journal keeps what was done
         finally:
-            self._heartbeat.drop(grant.token)
+            self.heartbeat.drop(grant.token)
             del self._running[grant.token.nonce]
             self._freed.set()
 

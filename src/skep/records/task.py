@@ -128,7 +128,8 @@ class Task:
 
     `run` counts journal lines, `attempt` the grants of all runs, `failures` the failed and lost
     attempts of this run. `outcome` is the JSON text of a succeeded task's value, `reason` says
-    why a task failed, rests or was cancelled.
+    why a task failed, rests or was cancelled. Nobody waits for a task that `is_last`: what it
+    comes to is the swarm's.
     """
 
     ref: TaskRef
@@ -136,6 +137,7 @@ class Task:
     spec: TaskSpec
     status: TaskStatus
     unmet: int
+    is_last: bool = True
     run: int = 1
     attempt: int = 0
     failures: int = 0

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from typing_extensions import override
 
 from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, SkepError
@@ -69,6 +70,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Open the twins."""
         self.runner.run(self.twins.open())
 
+    @override
     def teardown(self) -> None:
         """Throw the twins away."""
         self.runner.run(self.twins.dispose())
@@ -157,8 +159,7 @@ class StoreMachine(RuleBasedStateMachine):
     def claim(self, worker: str, fields: OfferFields, limit: int) -> None:
         """Take what is ready."""
         asked = offer(worker, **fields)
-        grants = self.all_of(lambda store: store.work.claim(asked, limit=limit))
-        self._keep(grants)
+        self.grants.extend(self.all_of(lambda store: store.work.claim(asked, limit=limit)))
 
     @precondition(lambda self: self.grants)
     @rule(picks=st.lists(PICKS, min_size=1, max_size=3), data=st.data())
@@ -218,8 +219,8 @@ class StoreMachine(RuleBasedStateMachine):
         tokens = [_picked(self.grants, pick).token for pick in picks]
         done = Settlement(token=tokens[0], outcome=Succeeded(value="done"))
 
-        async def together(store: InspectableStore) -> list[object]:
-            return await asyncio.gather(
+        async def together(store: InspectableStore) -> Sequence[Grant]:
+            _, one, _, other, _, _ = await asyncio.gather(
                 store.leases.renew(tokens, lease_s=5.0),
                 store.work.claim(offer("w0", **fields), limit=limit),
                 store.work.settle([done]),
@@ -227,10 +228,9 @@ class StoreMachine(RuleBasedStateMachine):
                 store.leases.sweep(),
                 store.work.settle([done]),
             )
+            return [*one, *other]
 
-        answers = self.all_of(together)
-        for answer in answers:
-            self._keep(answer if isinstance(answer, Sequence) else ())
+        self.grants.extend(self.all_of(together))
 
     # --- leases, time, steering ---------------------------------------------------------------
 
@@ -359,9 +359,6 @@ class StoreMachine(RuleBasedStateMachine):
         after = self.runner.run(self.twins.look())
         assert after == before
         return answer
-
-    def _keep(self, found: Sequence[object]) -> None:
-        self.grants.extend(grant for grant in found if isinstance(grant, Grant))
 
 
 def _picked(things: Sequence[Thing], pick: int) -> Thing:

@@ -1,6 +1,6 @@
 """The offline model: works without a key or a network, and never pretends to be a language model.
 
-It plans nothing and guesses nothing: it calls every tool of its role that needs no argument,
+It plans nothing and guesses nothing: it calls the tools of its role that need no argument,
 really, and writes down what they returned in fixed words. For the first run, demos and tests.
 """
 

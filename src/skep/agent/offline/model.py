@@ -17,12 +17,14 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from typing_extensions import override
 
-from skep.agent.offline.sections import written
+from skep.agent.offline.sections import Section, has_words, joined, rendered, section_of
+from skep.agent.offline.sections.markup import code, plain
 from skep.agent.offline.synthesis import Report, synthesis
 from skep.records.values import Json
 
 FINDING_HEADER: Final = "Report of task "
 OBJECTIVE_HEADER: Final = "Objective of the swarm: "
+TASK_HEADER: Final = "\n\nYour task: "
 
 
 class OfflineModel(Model):
@@ -49,9 +51,9 @@ class OfflineModel(Model):
     ) -> ModelResponse:
         """Ask for the tools, or write the report once they have answered."""
         returned = _returned(messages)
-        callable_tools = _without_arguments(model_request_parameters.function_tools)
-        if callable_tools and not returned:
-            return self._answer(_calls(callable_tools))
+        tools = _wanted(model_request_parameters.function_tools)
+        if tools and not returned:
+            return self._answer(_calls(tools))
         return self._answer([TextPart(_report(messages, returned))])
 
     def _answer(self, parts: Sequence[TextPart | ToolCallPart]) -> ModelResponse:
@@ -63,8 +65,10 @@ def _calls(tools: Sequence[ToolDefinition]) -> list[ToolCallPart]:
     return [ToolCallPart(tool.name, {}, f"call-{tool.name}") for tool in tools]
 
 
-def _without_arguments(tools: Sequence[ToolDefinition]) -> list[ToolDefinition]:
-    return [tool for tool in tools if not tool.parameters_json_schema.get("required")]
+def _wanted(tools: Sequence[ToolDefinition]) -> list[ToolDefinition]:
+    """Choose the tools that need no argument: those with words of their own, or else all."""
+    callable_tools = [tool for tool in tools if not tool.parameters_json_schema.get("required")]
+    return [tool for tool in callable_tools if has_words(tool.name)] or callable_tools
 
 
 def _returned(messages: Sequence[ModelMessage]) -> list[ToolReturnPart]:
@@ -89,18 +93,27 @@ def _prompts(messages: Sequence[ModelMessage]) -> list[str]:
 
 def _report(messages: Sequence[ModelMessage], returned: Sequence[ToolReturnPart]) -> str:
     prompts = _prompts(messages)
+    objective, task = _objective_and_task(prompts)
     reports = [_handed_over(text) for text in prompts if text.startswith(FINDING_HEADER)]
-    if reports:
-        return synthesis(_objective(prompts), reports)
-    if not returned:
-        return "The offline model has no tool for this task, so there is nothing to report."
-    return "\n\n".join(_section(part) for part in returned)
+    own = rendered(joined(map(_section, returned)) if returned else _NOTHING)
+    if not reports:
+        return own
+    if returned:
+        reports.append(Report(task=task, agent="", status="succeeded", text=own))
+    return synthesis(objective, reports)
 
 
-def _section(part: ToolReturnPart) -> str:
-    if part.outcome != "success" or not isinstance(part.content, Mapping):
-        return f"The tool {part.tool_name} gave no figures: {part.content}"
-    return written(part.tool_name, cast("Mapping[str, Json]", part.content))
+_NOTHING: Final = Section(
+    tools=(),
+    lead="The offline model has no tool for this task that it could call, so it found nothing.",
+)
+
+
+def _section(part: ToolReturnPart) -> Section:
+    if part.outcome == "success" and isinstance(part.content, Mapping):
+        return section_of(part.tool_name, cast("Mapping[str, Json]", part.content))
+    lead = f"The tool {code(part.tool_name)} gave no figures: {plain(str(part.content))}"
+    return Section(tools=(part.tool_name,), lead=lead)
 
 
 def _handed_over(text: str) -> Report:
@@ -110,6 +123,7 @@ def _handed_over(text: str) -> Report:
     return Report(task=task, agent=agent, status=status, text=body)
 
 
-def _objective(prompts: Sequence[str]) -> str:
+def _objective_and_task(prompts: Sequence[str]) -> tuple[str, str]:
     first = prompts[0] if prompts else ""
-    return first.removeprefix(OBJECTIVE_HEADER).partition("\n")[0]
+    objective, _, task = first.rpartition(TASK_HEADER)
+    return (objective or first).removeprefix(OBJECTIVE_HEADER), task

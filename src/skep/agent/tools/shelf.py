@@ -21,31 +21,36 @@ class Tool:
     """A function `(workspace, *, …)` that reads, returns what JSON can hold, and changes nothing.
 
     The same workspace gives the same result. It blocks while it reads: call it in a thread.
+    An analysis is a finding about the whole workspace, kept as an artefact; the others look
+    something up.
     """
 
     name: str
     run: Callable[..., Mapping[str, object]]
     effect: Literal["pure"] = "pure"
     summary: str
+    is_analysis: bool
 
 
-def _tool(run: Callable[..., Mapping[str, object]]) -> Tool:
-    summary = (run.__doc__ or "").strip().partition("\n")[0]
-    return Tool(name=run.__name__, run=run, summary=summary)
-
-
-_TOOLS: Final = (
+_LOOK_UPS: Final = (list_files, read_file, search)
+_ANALYSES: Final = (
     churn,
     complexity,
     dependencies,
     documentation,
     inventory,
-    list_files,
-    read_file,
-    search,
     secrets,
     tests_layout,
     todos,
 )
-SHELF: Final[Mapping[str, Tool]] = MappingProxyType({run.__name__: _tool(run) for run in _TOOLS})
+
+
+def _tool(run: Callable[..., Mapping[str, object]]) -> Tool:
+    summary = (run.__doc__ or "").strip().partition("\n")[0]
+    return Tool(name=run.__name__, run=run, summary=summary, is_analysis=run in _ANALYSES)
+
+
+SHELF: Final[Mapping[str, Tool]] = MappingProxyType(
+    {run.__name__: _tool(run) for run in (*_ANALYSES, *_LOOK_UPS)}
+)
 """The tools by name."""

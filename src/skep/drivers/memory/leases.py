@@ -79,10 +79,11 @@ def _time_out(changes: Changes, limit: int) -> int:
         swarm
         for swarm in changes.tables.swarms.values()
         if swarm.status not in ENDED and swarm.deadline is not None and swarm.deadline < changes.at
-    ][:limit]
-    for swarm in due:
+    ]
+    due.sort(key=lambda swarm: swarm.deadline or 0.0)
+    for swarm in due[:limit]:
         cancel(changes, swarm, reason=f"its time of {swarm.request.timeout_s:g} s was over")
-    return len(due)
+    return len(due[:limit])
 
 
 def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
@@ -91,7 +92,7 @@ def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
         for task in _all_tasks(changes)
         if task.lease_until is not None and is_expired(task.lease_until, now=changes.at)
     ]
-    due.sort(key=lambda task: (task.lease_until or 0.0, task.ref))
+    due.sort(key=lambda task: task.lease_until or 0.0)
     for task in due[:limit]:
         over = task.hard_until is not None and task.hard_until < changes.at
         lose(changes, task, reason="its time-out was over" if over else "its lease ran out")
@@ -107,7 +108,7 @@ def _wake(changes: Changes, limit: int) -> int:
         and task.wake_at is not None
         and task.wake_at <= changes.at
     ]
-    due.sort(key=lambda task: (task.wake_at or 0.0, task.ref))
+    due.sort(key=lambda task: task.wake_at or 0.0)
     for task in due[:limit]:
         task.wake_at = None
         changes.move(task, TaskMove.WAKE)

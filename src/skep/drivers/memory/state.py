@@ -56,6 +56,7 @@ class TaskRow:
             spec=self.spec,
             status=self.status,
             unmet=self.unmet,
+            is_last=not self.downs,
             run=self.run,
             attempt=self.attempt,
             failures=self.failures,

@@ -25,7 +25,7 @@ def renew(changes: Changes, token: Token, *, lease_s: float) -> Beat:
 
 def reclaim(changes: Changes, worker: WorkerId) -> int:
     """Free every task that an earlier life of the worker held."""
-    held = changes.lines("worker = ? AND status = 'running' ORDER BY n", (worker,))
+    held = changes.lines("worker = ? AND status = 'running' ORDER BY swarm, ordinal", (worker,))
     for line in held:
         _lose(changes, line, reason="its worker was started again")
     return len(held)
@@ -95,7 +95,7 @@ def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
     # The second half of the condition is `policy.expiry.is_expired` for a clock set back.
     due = changes.lines(
         "status = 'running' AND (lease_until < ? OR lease_until > ?)"
-        " ORDER BY lease_until, n LIMIT ?",
+        " ORDER BY lease_until, swarm, ordinal LIMIT ?",
         (changes.at, changes.at + 2 * LEASE_S_MAX, limit),
     )
     for line in due:
@@ -106,7 +106,7 @@ def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
 
 
 def _wake(changes: Changes, limit: int) -> int:
-    where = "status = 'sleeping' AND wake_at <= ? ORDER BY wake_at, n LIMIT ?"
+    where = "status = 'sleeping' AND wake_at <= ? ORDER BY wake_at, swarm, ordinal LIMIT ?"
     due = changes.lines(where, (changes.at, limit))
     for line in due:
         changes.move(line, TaskMove.WAKE, told={}, wake_at=None)

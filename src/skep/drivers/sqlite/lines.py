@@ -19,7 +19,8 @@ TASK_COLUMNS = (
 
 TASK_SEEN = (
     "s.id, t.key, t.ordinal, t.spec, t.status, t.unmet, t.run, t.attempt, t.failures, t.outcome,"
-    " t.reason, t.worker, t.lease_until, t.hard_until, t.wake_at, t.started_at, t.ended_at"
+    " t.reason, t.worker, t.lease_until, t.hard_until, t.wake_at, t.started_at, t.ended_at,"
+    " NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n)"
 )
 """What a caller sees of a task; `task_of` reads it."""
 
@@ -85,6 +86,7 @@ def task_of(row: Row) -> Task:
         wake_at=row[14],
         started_at=row[15],
         ended_at=row[16],
+        is_last=bool(row[17]),
     )
 
 

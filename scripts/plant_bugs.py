@@ -1,0 +1,522 @@
+"""Plants bugs into copies of the engine and sees that the contract suite catches each one.
+
+A suite that passes says little until it was seen to fail. Each bug is one small change of a
+shipped file; the tests of the driver that it touches run on the copy, and must fail. The report
+names the invariant that was found broken, or the test that failed. Exits 1 when a bug survives,
+and when the text that a bug replaces is not there any more.
+
+    scripts/plant_bugs.py [NAME ...]
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+REPO: Final = Path(__file__).parents[1]
+COPIED: Final = ("src", "tests/contract", "pyproject.toml")
+AT_ONCE: Final = 2
+TIME_LIMIT_S: Final = 300
+BROKEN: Final = re.compile(r"InvariantBroken: (I\d+ [^:]+)")
+FAILED: Final = re.compile(r"^(?:FAILED|ERROR) \S+::(\w+::\w+)", re.MULTILINE)
+PASSED: Final = 0
+TESTS_FAILED: Final = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bug:
+    """One change of one file under src/skep, and the sentence of the contract that it breaks."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    breaks: str
+
+
+BUGS: Final = (
+    # --- SQLite: plans and edges ---
+    Bug(
+        name="edge-never-met",
+        file="drivers/sqlite/changes.py",
+        old="UPDATE edge SET met = 1 WHERE up = ? AND down = ?",
+        new="UPDATE edge SET met = met WHERE up = ? AND down = ?",
+        breaks="I3 Edge once",
+    ),
+    Bug(
+        name="edge-met-twice",
+        file="drivers/sqlite/changes.py",
+        old="SELECT down FROM edge WHERE up = ? AND met = 0 ORDER BY down LIMIT ?",
+        new="SELECT down FROM edge WHERE up = ? ORDER BY down LIMIT ?",
+        breaks="I3 Edge once",
+    ),
+    Bug(
+        name="released-too-early",
+        file="drivers/sqlite/changes.py",
+        old="            elif down.unmet == 0:\n                self.release(down, unmet=0)",
+        new="            elif down.unmet <= 1:\n                self.release(down, unmet=down.unmet)",
+        breaks="I2 Readiness",
+    ),
+    Bug(
+        name="drain-forgotten",
+        file="drivers/sqlite/changes.py",
+        old='self.db.run("INSERT OR IGNORE INTO drain VALUES (?, ?)", (up.n, up.swarm))',
+        new="del left",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="cascade-stops",
+        file="drivers/sqlite/changes.py",
+        old="                ended.append(down)\n",
+        new="",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="swarm-never-ends-on-loss",
+        file="drivers/sqlite/leases.py",
+        old="        changes.consume_edges(line)\n        changes.end_if_over(changes.sheet(line.swarm))",
+        new="        changes.consume_edges(line)",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="spawn-joins-nobody",
+        file="drivers/sqlite/submitting.py",
+        old="        _join(changes, spawner, lines)",
+        new="        pass",
+        breaks="Addition: dependents wait for what was spawned",
+    ),
+    # --- SQLite: queue and counters ---
+    Bug(
+        name="room-ignored-in-the-ring",
+        file="drivers/sqlite/changes.py",
+        old="may = takes_grants(sheet.status) and sheet.room > 0",
+        new="may = takes_grants(sheet.status)",
+        breaks="I4 One entry",
+    ),
+    Bug(
+        name="claim-keeps-the-entry",
+        file="drivers/sqlite/claiming.py",
+        old="    seat.ready -= 1\n",
+        new="",
+        breaks="I4 One entry",
+    ),
+    Bug(
+        name="claim-forgets-to-count",
+        file="drivers/sqlite/claiming.py",
+        old="    sheet.counts[TaskStatus.READY] -= 1\n",
+        new="",
+        breaks="I7 Conservation",
+    ),
+    Bug(
+        name="reconcile-trusts-what-is-missing",
+        file="drivers/sqlite/leases.py",
+        old="coalesce(max(seat.ready), 0)",
+        new="coalesce(max(seat.ready), count(*))",
+        breaks="I5 Rebuildable",
+    ),
+    Bug(
+        name="cap-ignored",
+        file="drivers/sqlite/claiming.py",
+        old="s.cap - s.running",
+        new="s.cap",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="age-before-priority",
+        file="drivers/sqlite/claiming.py",
+        old="ORDER BY t.priority DESC, t.ordinal LIMIT ?",
+        new="ORDER BY t.ordinal LIMIT ?",
+        breaks="Work.claim: priority, then age",
+    ),
+    # --- SQLite: leases and fences ---
+    Bug(
+        name="attempt-stands-still",
+        file="drivers/sqlite/claiming.py",
+        old="chance.nonce(), ready.attempt + 1",
+        new="chance.nonce(), max(ready.attempt, 1)",
+        breaks="I8 One holder",
+    ),
+    Bug(
+        name="nonce-used-again",
+        file="drivers/sqlite/claiming.py",
+        old="chance.nonce(), ready.attempt + 1",
+        new='"0" * 32, ready.attempt + 1',
+        breaks="I8 One holder",
+    ),
+    Bug(
+        name="journal-without-fence",
+        file="drivers/sqlite/journal.py",
+        old="current = is_current(changes.held(line), entry.token)",
+        new="current = True",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="renewal-without-fence",
+        file="drivers/sqlite/leases.py",
+        old="if not is_current(changes.held(line), token) or line.hard_until is None:",
+        new="if line.hard_until is None:",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="spawn-without-fence",
+        file="drivers/sqlite/submitting.py",
+        old="if line is None or not is_current(changes.held(line), addition.token):",
+        new="if line is None:",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="note-without-fence",
+        file="drivers/sqlite/ports.py",
+        old="if line is None or not is_current(changes.held(line), token):",
+        new="if line is None:",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="sweep-leaves-the-token",
+        file="drivers/sqlite/leases.py",
+        old='        nonce="",\n',
+        new="",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="crashes-do-not-count",
+        file="drivers/sqlite/leases.py",
+        old="failures = line.failures + 1",
+        new="failures = max(line.failures, 1)",
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="beat-extends-for-ever",
+        file="drivers/sqlite/leases.py",
+        old="lease_end(now=changes.at, lease_s=lease_s, hard_until=line.hard_until)",
+        new="lease_end(now=changes.at, lease_s=lease_s, hard_until=changes.at + lease_s)",
+        breaks="I13 Hard deadline",
+    ),
+    Bug(
+        name="timer-late",
+        file="drivers/sqlite/leases.py",
+        old="wake_at <= ?",
+        new="wake_at < ?",
+        breaks="Leases.sweep: what is due",
+    ),
+    # --- SQLite: commands, journal, log ---
+    Bug(
+        name="command-forgotten",
+        file="drivers/sqlite/submitting.py",
+        old='    changes.db.run("INSERT INTO command VALUES (?, ?, ?)", row)\n',
+        new="    del row\n",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="command-body-ignored",
+        file="drivers/sqlite/submitting.py",
+        old="if known[0] != command.digest:",
+        new="if not known[0]:",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="settlement-forgotten",
+        file="drivers/sqlite/settling.py",
+        old='{"spent": spent, "reason"',
+        new='{"spent": "", "reason"',
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="edges-left-behind",
+        file="drivers/sqlite/settling.py",
+        old="        changes.consume_edges(line)\n",
+        new="",
+        breaks="I17 All or nothing",
+    ),
+    Bug(
+        name="answer-before-the-commit",
+        file="drivers/sqlite/threads.py",
+        old='            self._db.run("COMMIT")',
+        new='            self._db.run("ROLLBACK")',
+        breaks="I18 Class honoured",
+    ),
+    Bug(
+        name="value-overwritten",
+        file="drivers/sqlite/journal.py",
+        old="if step.state is not StepState.OPEN:",
+        new="if step.state is StepState.UNKNOWN:",
+        breaks="I19 Write once",
+    ),
+    Bug(
+        name="calls-not-counted",
+        file="drivers/sqlite/journal.py",
+        old="UPDATE step SET calls = ?, intent = ? WHERE",
+        new="UPDATE step SET calls = min(calls, ?), intent = ? WHERE",
+        breaks="I22 Pay once",
+    ),
+    Bug(
+        name="event-skipped",
+        file="drivers/sqlite/changes.py",
+        old="        sheet.seq += 1\n",
+        new="        sheet.seq += 1 + (kind == TaskMove.LOSE)\n",
+        breaks="I25 Log",
+    ),
+    Bug(
+        name="claim-not-told",
+        file="drivers/sqlite/claiming.py",
+        old="    changes.tell(sheet, TaskMove.CLAIM, task=ready.key, data=told)\n",
+        new="    del told\n",
+        breaks="I1 States",
+    ),
+    Bug(
+        name="gap-in-silence",
+        file="drivers/sqlite/reading.py",
+        old='if cursor.incarnation not in ("", incarnation):',
+        new="if not incarnation:",
+        breaks="I15 Incarnation",
+    ),
+    Bug(
+        name="cancel-spares-the-sleeping",
+        file="drivers/sqlite/steering.py",
+        old="status NOT IN ('succeeded', 'failed', 'cancelled')",
+        new="status NOT IN ('succeeded', 'failed', 'cancelled', 'sleeping')",
+        breaks="I27 Cancel",
+    ),
+    Bug(
+        name="large-value-accepted",
+        file="drivers/sqlite/ports.py",
+        old="        check_settlements(settlements)\n",
+        new="",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="blob-forgotten",
+        file="drivers/sqlite/ports.py",
+        old="INSERT OR IGNORE INTO blob VALUES (?, ?)",
+        new="INSERT OR IGNORE INTO blob SELECT ?, ? WHERE 0",
+        breaks="I31 Retention",
+    ),
+    # --- memory ---
+    Bug(
+        name="memory-sweep-leaves-the-token",
+        file="drivers/memory/leases.py",
+        old='task.nonce, task.reason = "", reason',
+        new="task.reason = reason",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="memory-runs-share-a-journal",
+        file="drivers/memory/reading.py",
+        old="line = changes.tables.journal.setdefault((token.ref, token.run), {})",
+        new="line = changes.tables.journal.setdefault((token.ref, 1), {})",
+        breaks="I19 Write once",
+    ),
+    Bug(
+        name="memory-entry-stays",
+        file="drivers/memory/changes.py",
+        old="                seat.ready -= 1\n",
+        new="                pass\n",
+        breaks="I4 One entry",
+    ),
+    # --- policy ---
+    Bug(
+        name="token-of-another-life",
+        file="policy/fencing.py",
+        old="        and token.incarnation == held.incarnation\n",
+        new="",
+        breaks="I15 Incarnation",
+    ),
+    Bug(
+        name="conflict-passes-as-repeat",
+        file="policy/fencing.py",
+        old="SettleVerdict.ALREADY if held.spent == digest else SettleVerdict.CONFLICT",
+        new="SettleVerdict.ALREADY",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="late-result-counts",
+        file="policy/fencing.py",
+        old="SettleVerdict.LATE if held.status is TaskStatus.CANCELLED else",
+        new="SettleVerdict.OK if held.status is TaskStatus.CANCELLED else",
+        breaks="I27 Cancel",
+    ),
+    Bug(
+        name="expired-too-early",
+        file="policy/expiry.py",
+        old="return lease_until < now or",
+        new="return lease_until <= now or",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="lease-over-the-deadline",
+        file="policy/expiry.py",
+        old="min(now + min(lease_s, LEASE_S_MAX), hard_until)",
+        new="now + min(lease_s, LEASE_S_MAX)",
+        breaks="I13 Hard deadline",
+    ),
+    Bug(
+        name="one-attempt-more",
+        file="policy/expiry.py",
+        old="if failures >= retry.attempts_max",
+        new="if failures > retry.attempts_max",
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="once-made-twice",
+        file="policy/journaling.py",
+        old="return StepVerdict.UNKNOWN if step.effect is Effect.ONCE else StepVerdict.OPENED",
+        new="return StepVerdict.OPENED",
+        breaks="I23 Effect class",
+    ),
+    Bug(
+        name="answer-to-another-question",
+        file="policy/journaling.py",
+        old="    if step.fingerprint != intent.fingerprint:\n        return StepVerdict.DIVERGED\n",
+        new="",
+        breaks="I20 Fingerprint",
+    ),
+    Bug(
+        name="late-pure-result-lost",
+        file="policy/journaling.py",
+        old="if not current and step.effect is not Effect.PURE:",
+        new="if not current:",
+        breaks="D9: a paid answer is kept",
+    ),
+    Bug(
+        name="newcomer-catches-up",
+        file="policy/fairness.py",
+        old="return max(own, floor)",
+        new="return own",
+        breaks="Work.claim: fair virtual time",
+    ),
+    Bug(
+        name="room-not-used-up",
+        file="policy/fairness.py",
+        old="        self.room[swarm] -= 1\n",
+        new="",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="cycle-accepted",
+        file="policy/plans.py",
+        old="    if unmet:\n        raise CycleInPlan",
+        new="    if not after:\n        raise CycleInPlan",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="ended-too-early",
+        file="policy/endings.py",
+        old="return sealed and live == 0",
+        new="return sealed and live <= counts.get(TaskStatus.BLOCKED, 0)",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="interrupted-gives-out",
+        file="policy/endings.py",
+        old="return status is SwarmStatus.ACTIVE",
+        new="return status is not SwarmStatus.PAUSED",
+        breaks="I4 One entry",
+    ),
+    Bug(
+        name="retry-leaves-followers",
+        file="policy/reopening.py",
+        old="        found.update(fresh)\n",
+        new="        found.update(fresh[:1])\n",
+        breaks="I2 Readiness",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What became of one planted bug."""
+
+    bug: Bug
+    verdict: str
+    is_caught: bool
+
+
+def main(names: list[str]) -> int:
+    """Plant the bugs that are named, or all, and report."""
+    chosen = [bug for bug in BUGS if not names or bug.name in names]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        findings = pool.map(plant, chosen)
+        survivors = 0
+        for finding in findings:
+            survivors += not finding.is_caught
+            mark = "caught  " if finding.is_caught else "SURVIVES"
+            print(f"{mark}  {finding.bug.name:<34} {finding.bug.breaks:<40} {finding.verdict}")
+            sys.stdout.flush()
+    print(f"{len(chosen) - survivors} of {len(chosen)} planted bugs were caught")
+    return 1 if survivors or not chosen else 0
+
+
+def plant(bug: Bug) -> Finding:
+    """Plant one bug in a copy of the tree and run the tests that should catch it."""
+    with tempfile.TemporaryDirectory(prefix="skep-bug-") as folder:
+        copy = Path(folder)
+        for name in COPIED:
+            copy_of(REPO / name, copy / name)
+        file = copy / "src" / "skep" / bug.file
+        text = file.read_text()
+        if text.count(bug.old) != 1:
+            found = f"the text to replace stands {text.count(bug.old)} times in {bug.file}"
+            return Finding(bug=bug, verdict=found, is_caught=False)
+        file.write_text(text.replace(bug.old, bug.new))
+        return judge(bug, copy)
+
+
+def copy_of(source: Path, target: Path) -> None:
+    """Copy a file or a folder, without what Python compiled."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    else:
+        shutil.copy(source, target)
+
+
+def judge(bug: Bug, copy: Path) -> Finding:
+    """Run the examples, and then the random histories where the examples pass."""
+    driver = "Sqlite" if "sqlite" in bug.file else "Memory"
+    examples = [f"tests/contract/test_{driver.lower()}.py", "--maxfail", "3"]
+    histories = [f"tests/contract/test_machine.py::Test{driver}"]
+    for tests in (examples, histories):
+        code, output = run_tests(copy, tests)
+        if code == TESTS_FAILED:
+            return Finding(bug=bug, verdict=verdict_of(output), is_caught=True)
+        if code != PASSED:
+            tail = output.strip().splitlines()[-1:]
+            return Finding(bug=bug, verdict=f"the tests did not run: {tail}", is_caught=False)
+    return Finding(bug=bug, verdict="no test failed", is_caught=False)
+
+
+def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:
+    """Run tests on the copy; its own package comes first on the path."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
+    settings = ["--hypothesis-profile", "unshrunk", "--hypothesis-seed", "1", "--timeout", "60"]
+    environment = {**os.environ, "PYTHONPATH": str(copy / "src")}  # noqa: TID251 - handed on
+    try:
+        run = subprocess.run(
+            [*command, *settings],
+            cwd=copy,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIME_LIMIT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return -1, "out of time"
+    return run.returncode, run.stdout
+
+
+def verdict_of(output: str) -> str:
+    """Name the invariant found broken, and the first test that failed."""
+    broken, failed = BROKEN.search(output), FAILED.search(output)
+    found = [match.group(1) for match in (broken, failed) if match]
+    return " by ".join(found) or "failed"
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,100 @@
+"""Files that leave the store: the report and the artefacts, and nothing outside their folder.
+
+An artefact's name was chosen by an agent. Each of its parts becomes a plain file name, the file
+is written aside and moved into place (so a link that stands there is replaced, never followed),
+and a folder that leads elsewhere is refused.
+"""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from skep.hive.fleet import SwarmHandle
+from skep.records.errors import InvalidInput, SkepError
+from skep.records.ids import SwarmId, TaskRef
+from skep.records.outcome import Artifact
+from skep.settings import Settings
+
+SWARMS_FOLDER: Final = "swarms"
+PART_CHARS_MAX: Final = 100
+_PLAIN: Final = " +,=@"
+
+Exported = Mapping[tuple[TaskRef, str], Path]
+"""Where each artefact went, by its task and name."""
+
+
+class UnsafeFolder(SkepError):
+    """A folder to write into leads somewhere else."""
+
+    code = "unsafe_folder"
+
+
+def swarm_folder(settings: Settings, swarm: SwarmId) -> Path:
+    """The folder in which a swarm's report and artefacts are left."""
+    return settings.state_folder / SWARMS_FOLDER / swarm
+
+
+async def export_artifacts(
+    handle: SwarmHandle, folder: Path, chosen: Sequence[tuple[TaskRef, Artifact]] | None = None
+) -> Exported:
+    """Write artefacts (all, or those chosen) as `folder/<task>/<name>`; returns where each is."""
+    artifacts = await handle.artifacts() if chosen is None else chosen
+    written: dict[tuple[TaskRef, str], Path] = {}
+    for ref, artifact in artifacts:
+        path = folder / safe_path(ref.key, artifact.name)
+        put(path, await handle.read(artifact), within=folder)
+        written[ref, artifact.name] = path
+    return written
+
+
+def safe_path(*names: str) -> Path:
+    """Turn names into a relative path that stays where it is put; equal only for equal names.
+
+    >>> safe_path("todos", "findings/todos.json")
+    PosixPath('todos/findings/todos.json')
+    >>> safe_path("todos", "../../.bashrc")
+    PosixPath('todos/%2E%2E/%2E%2E/%2Ebashrc')
+    """
+    return Path(*(_plain(part) for name in names for part in name.split("/")))
+
+
+def put(path: Path, content: bytes, *, within: Path) -> None:
+    """Write a file whole or not at all. Raises `UnsafeFolder` when its folder leads elsewhere."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.parent.resolve().is_relative_to(within.resolve()):
+        raise UnsafeFolder(f"{path.parent} leads out of {within}, so nothing was written to it.")
+    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as aside:
+        aside.write(content)
+    os.chmod(aside.name, 0o644)  # noqa: PTH101 - as any file that a user makes
+    os.replace(aside.name, path)  # noqa: PTH105 - a name, not a path
+
+
+def put_report(text: str, out: str | None, settings: Settings, swarm: SwarmId) -> Path:
+    """Write the report where the user wants it, or into the swarm's folder."""
+    if out is None:
+        path = swarm_folder(settings, swarm) / "report.md"
+        put(path, text.encode("utf-8", "replace"), within=settings.state_folder)
+        return path
+    path = checked_out(out)
+    path.write_bytes(text.encode("utf-8", "replace"))
+    return path
+
+
+def checked_out(out: str) -> Path:
+    """Refuse a place where no file can be written, before any work is done."""
+    path = Path(out)
+    if path.is_dir():
+        raise InvalidInput(f"{out} is a folder.", hint="Say a file, such as report.md.")
+    if not path.parent.is_dir():
+        raise InvalidInput(f"There is no folder {path.parent}.", hint="Make it first.")
+    return path
+
+
+def _plain(part: str) -> str:
+    if not part:
+        return "%"
+    quoted = quote(part, safe=_PLAIN)[:PART_CHARS_MAX]
+    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted

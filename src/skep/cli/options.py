@@ -1,0 +1,69 @@
+"""Options that several commands share, and how their values are read."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from skep.records.errors import InvalidInput
+
+StoreUrl = Annotated[
+    str | None, Parameter(help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db.")
+]
+AsJson = Annotated[bool, Parameter(name="--json", help="Write one JSON document to stdout.")]
+SwarmName = Annotated[
+    str, Parameter(help="A swarm's id, the beginning or end of it, or `last` for the newest.")
+]
+
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
+_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Common:
+    """What every command about swarms takes."""
+
+    store: StoreUrl = None
+    json: AsJson = False
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Working(Common):
+    """What every command that works on a swarm takes."""
+
+    out: Annotated[
+        str | None, Parameter(help="Write the report here. Default: .skep/swarms/ID/report.md.")
+    ] = None
+    max_agents: Annotated[
+        int | None, Parameter(help="How many agents may work at once. Default: 8.")
+    ] = None
+
+
+COMMON: Final = Common()
+WORKING: Final = Working()
+
+
+def seconds(text: str) -> float:
+    """Read a length of time: `90`, `90s`, `10m` or `2h`. Raises `InvalidInput`.
+
+    >>> seconds("90"), seconds("10m"), seconds("1.5h")
+    (90.0, 600.0, 5400.0)
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or float(match[1]) == 0:
+        raise InvalidInput(
+            f"{text!r} is no length of time.", hint="Say 90 or 90s, 10m, or 2h for two hours."
+        )
+    return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def agents_at_once(asked: int | None, default: int) -> int:
+    """Read how many agents may work at once. Raises `InvalidInput`."""
+    if asked is not None and asked < 1:
+        raise InvalidInput(
+            "At least one agent must be allowed to work.", hint="Say --max-agents 4."
+        )
+    return asked or default

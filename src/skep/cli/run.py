@@ -1,0 +1,109 @@
+"""`skep run`: plan an objective, work on it before the user's eyes, and leave a report."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+
+from skep.cli.ending import Ending, conclude, told
+from skep.cli.export import checked_out
+from skep.cli.failures import FAILED
+from skep.cli.foreground import Foreground, work_on
+from skep.cli.options import Working, agents_at_once, seconds
+from skep.cli.progress import stage
+from skep.cli.request import Wish, read_wish, read_workspace
+from skep.cli.screen import Screen, clean, is_live, open_screen
+from skep.compose import SLOTS, open_fleet, run_queue
+from skep.hive.planner import OFFLINE
+from skep.records.ids import SwarmId
+from skep.settings import Settings, read_settings
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Asked(Working):
+    """What may be asked of a run."""
+
+    workspace: Annotated[str, Parameter(help="The folder to work in.")] = "."
+    input: Annotated[str | None, Parameter(help="A text file to hand to the tasks.")] = None
+    plan: Annotated[
+        str | None, Parameter(help="A plan to work on, in JSON or YAML; `-` reads stdin.")
+    ] = None
+    model: Annotated[
+        str | None, Parameter(help="The model, as provider:name, or `offline`.")
+    ] = None
+    timeout: Annotated[
+        str | None, Parameter(help="How long the swarm may take: 90s, 10m or 2h.")
+    ] = None
+    yes: Annotated[bool, Parameter(help="Do not ask before a model costs money.")] = False
+
+
+NOTHING_ASKED: Final = Asked()
+
+
+def run(
+    objective: Annotated[str | None, Parameter(help="What to do; `-` reads stdin.")] = None,
+    *,
+    asked: Asked = NOTHING_ASKED,
+) -> int:
+    """Work on an objective in the foreground; returns the exit code."""
+    settings, screen = read_settings(store=asked.store), open_screen()
+    if asked.out:
+        checked_out(asked.out)
+    wish = read_wish(
+        objective, settings, plan=asked.plan, input_file=asked.input, model=asked.model
+    )
+    _introduce(wish, screen, asked)
+    if not _confirmed(wish, screen, asked):
+        screen.err.print("Nothing was run.")
+        return FAILED
+    ending = asyncio.run(_worked(wish, settings, screen, asked))
+    return told(ending, screen, as_json=asked.json)
+
+
+async def _worked(wish: Wish, settings: Settings, screen: Screen, asked: Asked) -> Ending:
+    """Submit the swarm, work on it until it rests, and write its report."""
+    slots = agents_at_once(asked.max_agents, SLOTS)
+    async with open_fleet(settings) as fleet:
+        swarm = SwarmId(fleet.registry.chance.uuid())
+        handle = await fleet.submit(
+            wish.objective,
+            wish.plan,
+            swarm=swarm,
+            queue=run_queue(swarm),
+            max_agents=slots,
+            timeout_s=seconds(asked.timeout) if asked.timeout else None,
+            workspace=read_workspace(asked.workspace),
+            model=wish.model,
+        )
+        foreground = Foreground(
+            fleet=fleet,
+            settings=settings,
+            screen=screen,
+            stage=stage(screen, as_json=asked.json),
+            slots=slots,
+        )
+        await work_on(handle, foreground)
+        return await conclude(handle, fleet, settings, out=asked.out)
+
+
+def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:
+    """Say which model works and why, where the user did not choose it."""
+    console = stage(screen, as_json=asked.json)
+    if console is None:
+        return
+    if wish.notice:
+        console.print(wish.notice, style="dim")
+    if not is_live(console):
+        count = len(wish.plan.tasks)
+        console.print(f"Objective: {clean(wish.objective)}", soft_wrap=True)
+        console.print(f"Plan: {count} tasks with the model {clean(wish.model)}", soft_wrap=True)
+
+
+def _confirmed(wish: Wish, screen: Screen, asked: Asked) -> bool:
+    """Ask before money is spent, when there is somebody to ask."""
+    if asked.yes or wish.model == OFFLINE or not is_live(screen.err):
+        return True
+    question = f"Run {len(wish.plan.tasks)} tasks with {clean(wish.model)}, which costs money?"
+    return screen.err.input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}

@@ -1,0 +1,284 @@
+"""The worker: it claims what it can run, works side by side, settles, and stops cleanly."""
+
+import asyncio
+from dataclasses import replace
+from typing import cast
+
+import pytest
+from tests.hive.desk import bench, call, worker
+
+from skep.agent.failures import PermanentError
+from skep.agent.function import Roster, TaskContext
+from skep.drivers.memory import MemoryStore
+from skep.hive.fleet import Fleet, SwarmHandle
+from skep.records.errors import SwarmNotCompleted
+from skep.records.event import Cursor
+from skep.records.ids import WorkerId
+from skep.records.lease import Offer
+from skep.records.outcome import Settlement, SettleVerdict, Succeeded
+from skep.records.swarm import SwarmStatus
+from skep.records.task import TaskStatus
+from skep.testing.chance import SeededChance
+from skep.testing.clock import ManualClock
+
+
+async def statuses(swarm: SwarmHandle) -> dict[str, TaskStatus]:
+    """The status of each task."""
+    return {task.ref.key: task.status for task in await swarm.tasks()}
+
+
+async def kinds(swarm: SwarmHandle) -> list[str]:
+    """The kinds of all events so far."""
+    return [event.kind async for event in swarm.events(follow=False)]
+
+
+async def test_a_dag_runs_in_the_order_of_its_edges_and_hands_results_on(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Dependents read what their dependencies returned, and the last result is the swarm's."""
+
+    @roster.agent("double")
+    async def double(task: TaskContext, n: int) -> int:
+        return 2 * n
+
+    @roster.agent("total")
+    async def total(task: TaskContext) -> object:
+        return sum(cast("int", finding.value) for finding in task.findings.values())
+
+    swarm = await fleet.submit(
+        "Add up",
+        [call("a", "double", given={"n": 1}), call("b", "double", given={"n": 2}),
+         call("sum", "total", "a", "b")],
+    )  # fmt: skip
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        while (await swarm.state()).status is SwarmStatus.ACTIVE:
+            await working.tick(patience_s=0)
+            await working.idle()
+
+    assert await swarm.result() == 6
+
+
+async def test_agents_work_side_by_side_up_to_the_slots(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """With three slots, three tasks that wait for each other's company all meet."""
+    company = asyncio.Barrier(3)
+
+    @roster.agent("meet")
+    async def meet(task: TaskContext) -> None:
+        await company.wait()
+
+    swarm = await fleet.submit("Meet", [call(f"m{i}", "meet") for i in range(3)])
+    async with worker(bench(store, clock, chance, roster=roster), roster, slots=3) as working:
+        begun = await working.tick(patience_s=0)
+        await working.idle()
+
+    assert begun == 3
+    assert (await swarm.state()).status is SwarmStatus.COMPLETED
+
+
+async def test_a_worker_takes_no_more_than_its_slots(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Two slots begin two of three ready tasks; the third waits for a slot."""
+    gate = asyncio.Event()
+
+    @roster.agent("wait")
+    async def wait(task: TaskContext) -> None:
+        await gate.wait()
+
+    await fleet.submit("Wait", [call(f"m{i}", "wait") for i in range(3)])
+    async with worker(bench(store, clock, chance, roster=roster), roster, slots=2) as working:
+        first = await working.tick(patience_s=0)
+        running = working.running
+        gate.set()
+        await working.idle()
+        second = await working.tick(patience_s=0)
+        await working.idle()
+
+    assert (first, running, second) == (2, 2, 1)
+
+
+async def test_a_failing_task_is_tried_again_and_then_fails_with_its_reason(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """A transient error rests and comes back, as often as the policy allows, and no more."""
+
+    @roster.agent("broken")
+    async def broken(task: TaskContext) -> None:
+        raise OSError("the line is dead")
+
+    swarm = await fleet.submit("Break", [call("b", "broken")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        while (await swarm.state()).status is SwarmStatus.ACTIVE:
+            await store.leases.sweep()
+            await working.tick(patience_s=0)
+            await working.idle()
+
+    (task,) = await swarm.tasks()
+    assert (task.status, task.attempt, task.failures) == (TaskStatus.FAILED, 4, 4)
+    assert task.reason == "the line is dead"
+    assert (await kinds(swarm)).count("task.retried") == 3
+    with pytest.raises(SwarmNotCompleted, match="the line is dead"):
+        await swarm.result()
+
+
+async def test_a_permanent_error_is_not_tried_again(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """An agent that says trying again would not help is believed."""
+
+    @roster.agent("refuse")
+    async def refuse(task: TaskContext) -> None:
+        raise PermanentError("no such account")
+
+    swarm = await fleet.submit("Refuse", [call("r", "refuse")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    (task,) = await swarm.tasks()
+    assert (task.status, task.attempt) == (TaskStatus.FAILED, 1)
+
+
+async def test_leaving_a_worker_hands_back_what_runs(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """A worker that stops gives its task back at once, and that counts as no failure."""
+    started = asyncio.Event()
+
+    @roster.agent("endless")
+    async def endless(task: TaskContext) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    swarm = await fleet.submit("Wait", [call("e", "endless")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await started.wait()
+
+    (task,) = await swarm.tasks()
+    assert (task.status, task.failures) == (TaskStatus.READY, 0)
+    assert "task.handed_back" in await kinds(swarm)
+
+
+async def test_a_task_begun_and_stopped_in_the_same_turn_is_handed_back_too(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Even an attempt that had no time to start goes back to the queue."""
+
+    @roster.agent("endless")
+    async def endless(task: TaskContext) -> None:
+        await asyncio.Event().wait()
+
+    swarm = await fleet.submit("Wait", [call("e", "endless")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+
+    assert await statuses(swarm) == {"e": TaskStatus.READY}
+
+
+async def test_a_worker_started_again_takes_its_work_back(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Under the same identity what an earlier life held is free at once, without its lease."""
+
+    @roster.agent("quick")
+    async def quick(task: TaskContext) -> str:
+        return "done"
+
+    swarm = await fleet.submit("Go on", [call("q", "quick")])
+    desk = bench(store, clock, chance, roster=roster)
+    lost = Offer(worker=WorkerId("w"), capabilities=roster.capabilities)
+    (grant,) = await store.work.claim(lost, limit=1)
+
+    async with worker(desk, roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    late = Settlement(token=grant.token, outcome=Succeeded(value="late"))
+    assert await statuses(swarm) == {"q": TaskStatus.SUCCEEDED}
+    assert await store.work.settle([late]) == [SettleVerdict.FENCED]
+
+
+async def test_a_cancelled_swarm_stops_its_running_attempts_at_the_next_beat(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """After a cancel the heartbeat finds the lease lost and the attempt is dropped."""
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    @roster.agent("endless")
+    async def endless(task: TaskContext) -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    swarm = await fleet.submit("Wait", [call("e", "endless")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await started.wait()
+        await swarm.cancel("enough")
+        await working.heartbeat.tick()
+        await stopped.wait()
+        await working.idle()
+
+    assert await statuses(swarm) == {"e": TaskStatus.CANCELLED}
+
+
+async def test_a_paused_swarm_gets_its_running_tasks_back_and_goes_on_after_resume(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Pause hands back within a beat; resume grants the same task again."""
+    rounds, started = 0, asyncio.Event()
+
+    @roster.agent("slow")
+    async def slow(task: TaskContext) -> int:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 1:
+            started.set()
+            await asyncio.Event().wait()
+        return rounds
+
+    swarm = await fleet.submit("Wait", [call("s", "slow")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await started.wait()
+        await swarm.pause()
+        await working.heartbeat.tick()
+        await working.idle()
+        paused = await working.tick(patience_s=0)
+        await swarm.resume()
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    assert paused == 0
+    assert await swarm.result() == 2
+
+
+async def test_the_timeout_of_a_task_ends_its_attempt(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """An attempt that takes longer than its time is stopped, lost at the sweep, and tried again."""
+
+    @roster.agent("stuck")
+    async def stuck(task: TaskContext) -> int:
+        if task.attempt == 1:
+            await asyncio.Event().wait()
+        return task.attempt
+
+    swarm = await fleet.submit("Hurry", [replace(call("s", "stuck"), timeout_s=0.02)])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+        clock.advance(1)
+        await store.leases.sweep()
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    assert await swarm.result() == 2
+    page = await store.log.read(Cursor(incarnation="", swarm=swarm.id))
+    lost = [event.data["reason"] for event in page.events if event.kind == "task.lost"]
+    assert lost == ["its time-out was over"]
