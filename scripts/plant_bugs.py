@@ -59,8 +59,8 @@ BUGS: Final = (
     Bug(
         name="released-too-early",
         file="drivers/sqlite/changes.py",
-        old="            elif down.unmet == 0:\n                self.release(down, unmet=0)",
-        new="            elif down.unmet <= 1:\n                self.release(down, unmet=down.unmet)",
+        old="down.unmet == 0:\n                self.release(down, unmet=0)",
+        new="down.unmet <= 1:\n                self.release(down, unmet=down.unmet)",
         breaks="I2 Readiness",
     ),
     Bug(
@@ -80,8 +80,8 @@ BUGS: Final = (
     Bug(
         name="swarm-never-ends-on-loss",
         file="drivers/sqlite/leases.py",
-        old="        changes.consume_edges(line)\n        changes.end_if_over(changes.sheet(line.swarm))",
-        new="        changes.consume_edges(line)",
+        old="changes.consume_edges(line)\n        changes.end_if_over(changes.sheet(line.swarm))",
+        new="changes.consume_edges(line)",
         breaks="I6 No lost task",
     ),
     Bug(
@@ -296,6 +296,13 @@ BUGS: Final = (
         old="INSERT OR IGNORE INTO blob VALUES (?, ?)",
         new="INSERT OR IGNORE INTO blob SELECT ?, ? WHERE 0",
         breaks="I31 Retention",
+    ),
+    Bug(
+        name="silent-bell",
+        file="drivers/sqlite/threads.py",
+        old="for topic in ask.topics})",
+        new="for topic in ask.topics - {'work'}})",
+        breaks="Work.claim: waits for work",
     ),
     # --- memory ---
     Bug(

@@ -30,9 +30,9 @@ class Asked(Working):
     plan: Annotated[
         str | None, Parameter(help="A plan to work on, in JSON or YAML; `-` reads stdin.")
     ] = None
-    model: Annotated[
-        str | None, Parameter(help="The model, as provider:name, or `offline`.")
-    ] = None
+    model: Annotated[str | None, Parameter(help="The model, as provider:name, or `offline`.")] = (
+        None
+    )
     timeout: Annotated[
         str | None, Parameter(help="How long the swarm may take: 90s, 10m or 2h.")
     ] = None

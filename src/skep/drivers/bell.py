@@ -9,6 +9,7 @@ import asyncio
 import threading
 from collections import defaultdict
 from collections.abc import Iterable
+from contextlib import suppress
 
 
 class Bell:
@@ -56,9 +57,8 @@ class Bell:
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:
-    loop = waiter.get_loop()
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(_set, waiter)
+    with suppress(RuntimeError):  # its loop was closed meanwhile, and nobody waits any more
+        waiter.get_loop().call_soon_threadsafe(_set, waiter)
 
 
 def _set(waiter: asyncio.Future[None]) -> None:

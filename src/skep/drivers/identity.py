@@ -1,4 +1,4 @@
-"""A worker's identity on one host: held by one live process, let go when it ends however it ends."""
+"""A worker's identity on one host: held by one live process, and let go however that ends."""
 
 import fcntl
 from collections.abc import Generator

@@ -110,9 +110,10 @@ _NOTHING: Final = Section(
 
 
 def _section(part: ToolReturnPart) -> Section:
-    if part.outcome == "success" and isinstance(part.content, Mapping):
-        return section_of(part.tool_name, cast("Mapping[str, Json]", part.content))
-    lead = f"The tool {code(part.tool_name)} gave no figures: {plain(str(part.content))}"
+    content = cast("object", part.content)
+    if part.outcome == "success" and isinstance(content, Mapping):
+        return section_of(part.tool_name, cast("Mapping[str, Json]", content))
+    lead = f"The tool {code(part.tool_name)} gave no figures: {plain(str(content))}"
     return Section(tools=(part.tool_name,), lead=lead)
 
 

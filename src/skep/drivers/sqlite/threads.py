@@ -10,6 +10,7 @@ import queue
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -167,7 +168,7 @@ def _give(group: Iterable[_Ask[Any]]) -> None:
     for ask in group:
         by_loop[ask.future.get_loop()].append(ask)
     for loop, asks in by_loop.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop was closed meanwhile, and nobody waits any more
             loop.call_soon_threadsafe(_resolve, asks)
 
 

@@ -1,8 +1,12 @@
 """Crashes: what was acknowledged is there afterwards, whole, and nothing else is."""
 
+# ruff: noqa: PLR2004 - expected figures are literal
+
+import asyncio
 from dataclasses import replace
 
 from skep.ports.inspection import Dump
+from skep.ports.system import Chance
 from skep.records.command import Receipt, ReceiptVerdict
 from skep.records.ids import SwarmId
 from skep.records.outcome import SettleVerdict
@@ -89,6 +93,46 @@ class CrashContract:
         opened = await harness.crash()
 
         assert await opened.blobs.get(digest) == b"content"
+
+    async def test_closing_waits_for_what_was_asked(
+        self, store: InspectableStore, harness: Harness
+    ) -> None:
+        """What was asked for before a store is closed is answered, and kept."""
+        closing = await harness.crash()
+        asked = [
+            asyncio.create_task(closing.work.submit([submission(f"s{number}", task("a"))]))
+            for number in range(10)
+        ]
+        await asyncio.wait(asked, timeout=0)
+
+        await closing.__aexit__(None, None, None)
+
+        answers = [answer for each in asked for answer in await each]
+        assert all(isinstance(answer, Receipt) for answer in answers)
+        assert len(await store.registry.swarms()) == len(asked)
+
+    async def test_two_processes_share_one_truth(
+        self, store: InspectableStore, harness: Harness
+    ) -> None:
+        """A process that was thought dead and its successor give no task out twice."""
+        successor = await harness.crash()
+        await submit(store, "s", *many(40))
+
+        batches = await asyncio.gather(
+            *(claim(either, 3, worker=f"w{n}") for n in range(6) for either in (store, successor))
+        )
+
+        taken = [key for batch in batches for key in keys(batch)]
+        assert len(taken) == len(set(taken)) == 12 * 3
+        await asyncio.gather(*(succeed(successor, *batch) for batch in batches))
+        assert len(await claim(store)) == 40 - len(taken)
+
+    async def test_a_fresh_store_is_another_incarnation(
+        self, store: InspectableStore, chance: Chance
+    ) -> None:
+        """Each store that is made has an incarnation of its own, which no other can know."""
+        assert store.incarnation
+        assert store.incarnation != chance.uuid()
 
     async def test_queues_are_there_after_a_crash(
         self, store: InspectableStore, harness: Harness

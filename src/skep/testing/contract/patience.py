@@ -1,6 +1,7 @@
 """Waiting: a claim or a reader with patience is woken by what happens, not by polling."""
 
 import asyncio
+import statistics
 from collections.abc import Coroutine, Sequence
 from typing import Final, TypeVar
 
@@ -15,6 +16,9 @@ from skep.testing.harness import InspectableStore
 from skep.testing.samples import addition, many, offer, retried, task
 
 PATIENCE_S: Final = 60.0
+POLL_S: Final = 0.2
+"""Less than the safety poll of any driver, and much for a hint on a busy machine."""
+
 SETTLE_S: Final = 0.02
 """How long a call is given to come to rest; one that is slower is no less right."""
 
@@ -137,6 +141,18 @@ class PatienceContract:
 
         assert keys(await prompt(waiter)) == ["a"]
 
+    async def test_waking_needs_no_polling(self, store: InspectableStore) -> None:
+        """A waiting worker has its task in milliseconds, sooner than any safety poll."""
+        took_s: list[float] = []
+        for number in range(7):
+            waiter = await waiting(patient(store))
+            started_s = asyncio.get_running_loop().time()
+            await submit(store, f"s{number}", task("a"))
+            await prompt(waiter)
+            took_s.append(asyncio.get_running_loop().time() - started_s)
+
+        assert statistics.median(took_s) < POLL_S, took_s
+
     async def test_every_waiting_worker_gets_its_task(self, store: InspectableStore) -> None:
         """Ten workers that wait for ten tasks all come away with one."""
         waiters = [await waiting(patient(store, f"w{i}")) for i in range(10)]
@@ -177,6 +193,21 @@ class PatienceContract:
         await submit(store, "s", task("a"))
 
         assert keys(await prompt(await waiting(patient(store, "w2")))) == ["a"]
+
+    async def test_a_grant_to_nobody_comes_back(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """A claim cancelled in flight may have been granted; the lease brings the task back."""
+        await submit(store, "s", task("a"))
+        given_up = asyncio.create_task(claim(store))
+        await asyncio.wait([given_up], timeout=0)
+        given_up.cancel()
+        await asyncio.wait([given_up])
+
+        clock.advance(10)
+        await store.leases.sweep()
+
+        assert keys(await claim(store, worker="w2")) == ["a"]
 
     async def test_a_reader_is_woken_by_an_event(self, store: InspectableStore) -> None:
         """What happens in a swarm reaches whoever follows it."""

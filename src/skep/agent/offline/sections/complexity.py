@@ -7,7 +7,7 @@ from skep.agent.offline.sections.markup import code, place, plain, table
 from skep.agent.offline.sections.rules import Remark, Rule
 from skep.agent.offline.sections.scope import not_read
 from skep.agent.offline.sections.section import Section, part
-from skep.agent.offline.sections.words import counted, figure, listed, some
+from skep.agent.offline.sections.words import counted, figure, some
 from skep.agent.tools.complexity import CodeFile, Complexity, FunctionFigures
 
 LONG_FILE_LINES: Final = 1_000
@@ -51,11 +51,18 @@ def _functions_sentence(found: Complexity) -> str:
         return "No Python function was found."
     most_complex = found["most_complex_functions"][0]
     return (
-        f"Of {counted(python['functions'], 'Python function')},"
+        f"Of {counted(python['functions'], 'Python function')}{_parsed(found)},"
         f" {_none(python['functions_over_complexity_10'])} over a complexity of 10 and"
         f" {_none(python['functions_over_50_lines'])} over 50 lines; the most complex is"
         f" {_named(most_complex)} with {figure(most_complex['complexity'])}."
     )
+
+
+def _parsed(found: Complexity) -> str:
+    python = found["python"]
+    if not python["over_limit"]:
+        return ""
+    return f" in {figure(python['parsed'])} of {counted(python['files'], 'file')}, the largest"
 
 
 def _none(number: int) -> str:
@@ -132,7 +139,9 @@ def _remarks(found: Complexity) -> Iterator[Remark]:
     long = [row for row in found["longest_files"] if row["lines"] > LONG_FILE_LINES]
     if long:
         named = [f"{code(row['path'])} ({counted(row['lines'], 'line')})" for row in long]
-        yield Remark(Rule.LONG_FILES, f"{listed(named)}.")
+        is_open = len(long) == len(found["longest_files"]) < found["code_files"]
+        shown = some(named, total=len(long), most=_EXAMPLES_MAX, is_open=is_open)
+        yield Remark(Rule.LONG_FILES, f"{shown}.")
 
 
 def _function_remarks(found: Complexity) -> Iterator[Remark]:

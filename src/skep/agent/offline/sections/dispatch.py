@@ -34,7 +34,10 @@ class _Words(NamedTuple):
 
 
 def _words(shape: type[T], write: Callable[[T], Section]) -> _Words:
-    return _Words(frozenset(shape.__annotations__), lambda found: write(cast("T", found)))
+    def write_checked(findings: Mapping[str, Json]) -> Section:
+        return write(cast("T", findings))
+
+    return _Words(frozenset(shape.__annotations__), write_checked)
 
 
 _WORDS: Final[Mapping[str, _Words]] = {

@@ -12,6 +12,7 @@ from skep.agent.offline.sections.words import counted, figure, some
 from skep.agent.tools.documentation import HEADINGS_MAX, Document, Documentation
 
 _LICENCE: Final = re.compile(r"(?i)(?:.*/)?(?:licen[cs]e|copying)(?:\.[^/]*)?")
+_README: Final = re.compile(r"(?i)(?:.*/)?readme(?:\.[^/]*)?")
 _ROWS_MAX: Final = 20
 _EXAMPLES_MAX: Final = 5
 
@@ -32,14 +33,20 @@ def _lead(found: Documentation) -> str:
     documents = counted(found["documents"], "document")
     return (
         f"{documents} of {counted(found['document_lines'], 'line')} together;"
-        f" {_readme(found['readme'])}. {_links(found)}"
+        f" {_readme(found)}. {_links(found)}"
     )
 
 
-def _readme(readme: Document | None) -> str:
+def _readme(found: Documentation) -> str:
+    readme = found["readme"]
     if readme is None:
-        return "none of them is a README"
+        return f"the README is {code(_bare(found)[0])}" if _bare(found) else "none is a README"
     return f"{code(readme['path'])} has {counted(readme['lines'], 'line')}{_under(readme)}"
+
+
+def _bare(found: Documentation) -> list[str]:
+    """Name the READMEs that are plain text."""
+    return [path for path in found["community_files"] if _README.fullmatch(path)]
 
 
 def _under(document: Document) -> str:
@@ -92,8 +99,9 @@ def _outline(document: Document) -> str:
 def _remarks(found: Documentation) -> Iterator[Remark]:
     if not found["scope"]["files"]:
         return
-    if found["readme"] is None:
-        yield Remark(Rule.NO_README, "A newcomer finds no first page.")
+    files = counted(found["scope"]["files"], "file")
+    if found["readme"] is None and not _bare(found):
+        yield Remark(Rule.NO_README, f"Not one among {files}.")
     if number := _dead(found):
         named = [
             f"{place(link['path'], link['line'])} to {code(link['target'])}"
@@ -101,4 +109,4 @@ def _remarks(found: Documentation) -> Iterator[Remark]:
         ]
         yield Remark(Rule.DEAD_LINKS, f"{some(named, total=number, most=_EXAMPLES_MAX)}.")
     if not any(map(_LICENCE.fullmatch, found["community_files"])):
-        yield Remark(Rule.NO_LICENCE, "The terms of use are not where they are looked for.")
+        yield Remark(Rule.NO_LICENCE, f"Not one among {files}.")

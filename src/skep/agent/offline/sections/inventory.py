@@ -113,4 +113,6 @@ def _remarks(found: Inventory) -> Iterator[Remark]:
     heavy = [file for file in found["largest_by_bytes"] if file["bytes"] >= HEAVY_BYTES]
     if heavy:
         named = [f"{code(file['path'])} ({size(file['bytes'])})" for file in heavy]
-        yield Remark(Rule.HEAVY_FILES, f"{some(named, total=len(heavy), most=_EXAMPLES_MAX)}.")
+        is_open = len(heavy) == len(found["largest_by_bytes"]) < found["files"]
+        shown = some(named, total=len(heavy), most=_EXAMPLES_MAX, is_open=is_open)
+        yield Remark(Rule.HEAVY_FILES, f"{shown}.")

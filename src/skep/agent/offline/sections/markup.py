@@ -73,8 +73,8 @@ def plain(text: str, *, chars_max: int = 300) -> str:
 def quoted(line: str) -> str:
     r"""Quote a line of a file; whatever looks like a credential in it stays hidden.
 
-    >>> quoted("# TODO: drop password = 'tr0ub4dor&3'")
-    "`# TODO: drop password = '****'`"
+    >>> quoted("ask https://ann:swordfish@example.org/"), quoted("a line that was c…")
+    ('`ask https://ann:****@example.org/`', '`a line that was …`')
     """
     # A cut word may be the first half of a token that no rule knows by half.
     content = _CUT_WORD.sub("…", line).encode("utf-8", "surrogatepass")

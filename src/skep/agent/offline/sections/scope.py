@@ -28,6 +28,12 @@ def not_read(scope: Scope, *, examples_max: int = 0) -> str:
     return f"Not read: {listed(skipped)}." if skipped else ""
 
 
+def searched(scope: Scope) -> str:
+    """Say how many files were searched, and whether some of them could not be."""
+    files = counted(scope["files"], "file")
+    return f"{files}, as far as they were read" if scope["skipped"] else files
+
+
 def lost(scope: Scope, reasons: Sequence[Reason]) -> list[str]:
     """Name what was skipped for these reasons, with examples."""
     return [

@@ -5,7 +5,7 @@ from typing import Final
 
 from skep.agent.offline.sections.markup import and_more, code, place, plain, table
 from skep.agent.offline.sections.rules import Remark, Rule
-from skep.agent.offline.sections.scope import not_read
+from skep.agent.offline.sections.scope import not_read, searched
 from skep.agent.offline.sections.section import Section, part
 from skep.agent.offline.sections.words import counted, figure, listed, some
 from skep.agent.tools.secretrules import Confidence
@@ -31,7 +31,7 @@ def secrets(found: Secrets) -> Section:
 
 
 def _lead(found: Secrets) -> str:
-    files = counted(found["scope"]["files"], "file")
+    files = searched(found["scope"])
     if not found["total"]:
         return f"Nothing that looks like a credential was found in {files}.{_names(found)}"
     first = found["findings"][0]
@@ -44,7 +44,11 @@ def _lead(found: Secrets) -> str:
             f" {'is' if found['total'] == 1 else 'are'} {matches}, the first in {where}."
             f"{_names(found)}"
         )
-    levels = [f"{figure(_number(found, level))} of {level} confidence" for level in Confidence]
+    levels = [
+        f"{figure(number)} of {level} confidence"
+        for level in Confidence
+        if (number := _number(found, level))
+    ]
     matches = counted(found["total"], "match looks", many="matches look")
     return (
         f"{matches} like a credential in {files}: {listed(levels)}; the surest is in {where}."

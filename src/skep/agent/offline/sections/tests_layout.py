@@ -7,7 +7,7 @@ from skep.agent.offline.sections.markup import ROWS_MAX, and_more, code, plain, 
 from skep.agent.offline.sections.rules import Remark, Rule
 from skep.agent.offline.sections.scope import not_read
 from skep.agent.offline.sections.section import Section, part
-from skep.agent.offline.sections.words import counted, figure, some
+from skep.agent.offline.sections.words import counted, figure, share, some
 from skep.agent.tools.tests_layout import TestsLayout
 
 _FEW_PERCENT: Final = 20
@@ -51,17 +51,20 @@ def _with(found: TestsLayout) -> str:
 def _against(found: TestsLayout, sources: str) -> str:
     if not found["source_files"]:
         return "There is no code beside the tests."
-    ratio = f"{100 * found['test_lines_per_source_line']:,.0f}"
     rest = (
         f"; {figure(found['unmentioned'])} of {sources} are mentioned by no test"
         if found["unmentioned"] != 1
         else f"; 1 of {sources} is mentioned by no test"
     )
-    return f"There are {ratio} lines of tests for 100 lines of source{rest}."
+    tests = counted(found["test_lines"], "line")
+    ratio = share(found["test_lines"], found["source_lines"])
+    of_source = f"{counted(found['source_lines'], 'line')} of source ({ratio})"
+    return f"{tests} of tests stand beside {of_source}{rest}."
 
 
 def _evidence(found: TestsLayout) -> Iterator[str]:
-    yield part("Tests and sources", _totals(found), not_read(found["scope"]))
+    if found["test_files"] or found["source_files"]:
+        yield part("Tests and sources", _totals(found), not_read(found["scope"]))
     if found["frameworks"]:
         rows = [
             (plain(seen["framework"]), seen["files"], code(seen["example"]))

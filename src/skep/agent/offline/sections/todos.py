@@ -5,7 +5,7 @@ from typing import Final
 
 from skep.agent.offline.sections.markup import and_more, code, place, plain, quoted, table
 from skep.agent.offline.sections.rules import Remark, Rule
-from skep.agent.offline.sections.scope import not_read
+from skep.agent.offline.sections.scope import not_read, searched
 from skep.agent.offline.sections.section import Section, part
 from skep.agent.offline.sections.words import counted, figure, listed, some
 from skep.agent.tools.todos import TodoItem, Todos
@@ -28,8 +28,7 @@ def todos(found: Todos) -> Section:
 
 def _lead(found: Todos) -> str:
     if not found["total"]:
-        files = counted(found["scope"]["files"], "file")
-        return f"No line of {files} is marked {_names(found)}."
+        return f"No line is marked {_names(found)} in {searched(found['scope'])}."
     markers = [f"{figure(number)} {plain(marker)}" for marker, number in _used(found)]
     several = " (a line may bear several)" if _bears_several(found) else ""
     in_files = counted(found["files_with_markers"], "file")
@@ -98,4 +97,5 @@ def _remarks(found: Todos) -> Iterator[Remark]:
     crowded = [row for row in found["files"] if row["lines"] >= _CROWD]
     if crowded:
         named = [f"{code(row['path'])} ({figure(row['lines'])})" for row in crowded]
-        yield Remark(Rule.CROWDED, f"{some(named, total=len(crowded), most=5)}.")
+        is_open = len(crowded) == len(found["files"]) < found["files_with_markers"]
+        yield Remark(Rule.CROWDED, f"{some(named, total=len(crowded), most=5, is_open=is_open)}.")

@@ -57,15 +57,18 @@ def listed(items: Sequence[str]) -> str:
     return " and ".join(part for part in (", ".join(items[:-1]), *items[-1:]) if part)
 
 
-def some(items: Sequence[str], *, total: int, most: int) -> str:
-    """Join the first items and count the others.
+def some(items: Sequence[str], *, total: int, most: int, is_open: bool = False) -> str:
+    """Join the first items and count the others; `is_open` says that there may be still others.
 
     >>> some(["a", "b", "c"], total=12, most=2), some(["a"], total=1, most=2)
     ('a, b and 10 more', 'a')
+    >>> some(["a", "b", "c"], total=3, most=2, is_open=True)
+    'a, b and at least 1 more'
     """
     shown = list(items[:most])
     more = max(0, total - len(shown))
-    return listed([*shown, f"{figure(more)} more"] if more else shown)
+    least = "at least " if is_open else ""
+    return listed([*shown, f"{least}{figure(more)} more"] if more else shown)
 
 
 def lowered(sentence: str) -> str:
