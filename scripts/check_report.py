@@ -73,9 +73,9 @@ def main() -> int:
 
 
 def read_findings(path: Path) -> Findings:
-    """Read one JSON object, or a folder with one file per tool."""
+    """Read one JSON object, or a folder with one file per tool, wherever below it."""
     if path.is_dir():
-        return {file.stem: json.loads(file.read_bytes()) for file in sorted(path.glob("*.json"))}
+        return {file.stem: json.loads(file.read_bytes()) for file in sorted(path.rglob("*.json"))}
     return json.loads(path.read_bytes())
 
 

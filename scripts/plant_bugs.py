@@ -23,6 +23,7 @@ REPO: Final = Path(__file__).parents[1]
 COPIED: Final = ("src", "tests/contract", "pyproject.toml")
 AT_ONCE: Final = 2
 TIME_LIMIT_S: Final = 300
+SENTENCE: Final = re.compile(r"^-+ contract -+\n(Invariants? .*)$", re.MULTILINE)
 BROKEN: Final = re.compile(r"InvariantBroken: (I\d+ [^:]+)")
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) \S+::(\w+::\w+)", re.MULTILINE)
 PASSED: Final = 0
@@ -520,7 +521,8 @@ def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:
 
 def verdict_of(output: str) -> str:
     """Name the invariant found broken, and the first test that failed."""
-    broken, failed = BROKEN.search(output), FAILED.search(output)
+    broken = BROKEN.search(output) or SENTENCE.search(output)
+    failed = FAILED.search(output)
     found = [match.group(1) for match in (broken, failed) if match]
     return " by ".join(found) or "failed"
 

@@ -112,7 +112,8 @@ async def working(
             worker=identity,
             queues=options.queues,
             kinds=frozenset({AgentKind.LLM, AgentKind.FUNCTION}),
-            capabilities=team.roster.capabilities | _capabilities_of_roles(settings),
+            capabilities=team.roster.capabilities
+            | read_catalog(settings.state_folder.parent).capabilities,
             lease_s=options.lease_s,
         )
         worker = Worker(
@@ -213,9 +214,3 @@ def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings, team:
 
     catalog = read_catalog(settings.state_folder.parent)
     return draw_charter(model, roles, catalog=catalog)
-
-
-def _capabilities_of_roles(settings: Settings) -> frozenset[str]:
-    """What the roles of the catalogue are good for, which a worker with all of them offers."""
-    roles = read_catalog(settings.state_folder.parent).roles.values()
-    return frozenset(capability for role in roles for capability in role.capabilities)

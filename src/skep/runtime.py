@@ -4,6 +4,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from types import FrameType
 from typing import Final, Self
 
 from skep.hive.scheduler import SWEEP_S, TaskScheduler
@@ -61,11 +62,15 @@ def interruptible(interrupted: asyncio.Event, *, again: Callable[[], object]) ->
     """
     loop = asyncio.get_running_loop()
 
+    def second(signum: int, frame: FrameType | None) -> None:
+        del signum, frame
+        again()
+
     def first() -> None:
         interrupted.set()
         for each in SIGNALS:
             loop.remove_signal_handler(each)
-            signal.signal(each, lambda *_: again())
+            signal.signal(each, second)
 
     for each in SIGNALS:
         loop.add_signal_handler(each, first)

@@ -1,6 +1,7 @@
 """Fixtures that open a driver's harness with a clock and chance that tests hold in hand."""
 
-from collections.abc import AsyncIterator
+import inspect
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 from hypothesis import Phase, settings
@@ -13,6 +14,21 @@ from skep.testing.invariants import check
 # For planted bugs, where one failure is enough and the shortest one is not asked for.
 settings.register_profile("unshrunk", phases=[Phase.generate], database=None)
 pytest.register_assert_rewrite("skep.testing.contract", "skep.testing.acts")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Say with a failure which sentence of the contract was broken."""
+    report = yield
+    if report.failed and isinstance(item, pytest.Function):
+        contracts = [
+            kind for kind in inspect.getmro(item.cls or object) if "Contract" in kind.__name__
+        ]
+        facts = [inspect.getdoc(each) or "" for each in (*contracts, item.obj)]
+        report.sections.append(("contract", "\n".join(facts)))
+    return report
 
 
 @pytest.fixture

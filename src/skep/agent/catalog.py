@@ -36,6 +36,11 @@ class Catalog:
     roles: Mapping[str, Role]
     warnings: tuple[str, ...] = ()
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What its roles are good for, taken together."""
+        return frozenset(each for role in self.roles.values() for each in role.capabilities)
+
     def role(self, name: str) -> Role:
         """Find a role; raises `AgentUnknown`, which names those there are."""
         try:

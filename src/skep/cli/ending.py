@@ -2,20 +2,21 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from rich.text import Text
 
-from skep.cli.export import Exported, export_artifacts, put_report, swarm_folder
+from skep.cli.export import Exported, default_report, export_artifacts, put_report, swarm_folder
 from skep.cli.failures import FAILED, INTERRUPTED
 from skep.cli.foreground import model_shown
 from skep.cli.ids import short
 from skep.cli.screen import Screen, clean, shown_seconds
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.policy.endings import is_stalled
+from skep.ports.store import Durability
 from skep.records.event import Event
 from skep.records.ids import TaskRef
 from skep.records.outcome import Artifact
@@ -37,36 +38,29 @@ class Ending:
     tasks: Sequence[Task]
     artifacts: Sequence[tuple[TaskRef, Artifact]]
     exported: Exported
-    report: Path
+    report: Path | None
     text: str
     elapsed_s: float
     store: str
     durability: str
 
-    @property
-    def exit_code(self) -> int:
-        """0 when the swarm completed, 130 when it was interrupted, 1 for anything else."""
-        match self.swarm.status:
-            case SwarmStatus.COMPLETED:
-                return 0
-            case SwarmStatus.INTERRUPTED:
-                return INTERRUPTED
-            case _:
-                return FAILED
-
 
 async def conclude(
     handle: SwarmHandle, fleet: Fleet, settings: Settings, *, out: str | None
 ) -> Ending:
-    """Write the report and the artefacts of a swarm, and gather what there is to tell."""
-    text = await handle.report()
-    exported = await export_artifacts(handle, swarm_folder(settings, handle.id) / "artifacts")
+    """Write a swarm's report and artefacts, unless it was interrupted, and gather what to tell."""
+    swarm, text, report, exported = await handle.state(), "", None, Exported()
+    if swarm.status is not SwarmStatus.INTERRUPTED:
+        text = await handle.report()
+        exported = await export_artifacts(handle, swarm_folder(settings, handle.id) / "artifacts")
+        report = Path(out) if out else default_report(settings, handle.id)
+        put_report(text, report, within=None if out else settings.state_folder)
     return Ending(
-        swarm=await handle.state(),
+        swarm=swarm,
         tasks=await handle.tasks(),
         artifacts=await handle.artifacts(),
         exported=exported,
-        report=put_report(text, out, settings, handle.id),
+        report=report,
         text=text,
         elapsed_s=elapsed([event async for event in handle.events(follow=False)]),
         store=settings.store,
@@ -86,7 +80,14 @@ def told(ending: Ending, screen: Screen, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(document(ending), indent=2) + "\n")
     else:
         _print(ending, screen)
-    return ending.exit_code
+    return exit_code(ending.swarm)
+
+
+def exit_code(swarm: Swarm) -> int:
+    """0 when the swarm completed, 130 when it was interrupted, 1 for anything else."""
+    return {SwarmStatus.COMPLETED: 0, SwarmStatus.INTERRUPTED: INTERRUPTED}.get(
+        swarm.status, FAILED
+    )
 
 
 def document(ending: Ending) -> dict[str, Json]:
@@ -101,7 +102,7 @@ def document(ending: Ending) -> dict[str, Json]:
         "store": ending.store,
         "durability": ending.durability,
         "workspace": swarm.request.workspace,
-        "report": str(ending.report),
+        "report": str(ending.report) if ending.report else None,
         "elapsed_s": round(ending.elapsed_s, 3),
         "tasks": [_task(task, ending) for task in ending.tasks],
     }
@@ -131,9 +132,9 @@ def waits_for(tasks: Sequence[Task], swarm: Swarm) -> str:
 
 
 def in_short(report: str) -> list[str]:
-    """Take the first lines of a report: its section "In short", or else its opening.
+    r"""Take the first lines of a report: its section "In short", or else its opening.
 
-    >>> in_short("# Audit\\n\\n## In short\\n\\n- 3 files\\n\\n## More")
+    >>> in_short("# Audit\n\n## In short\n\n- 3 files\n\n## More")
     ['- 3 files']
     """
     lines = [line.strip() for line in report.splitlines()]
@@ -162,7 +163,7 @@ def _task(task: Task, ending: Ending) -> Json:
                 "media_type": artifact.media_type,
                 "bytes": artifact.size_bytes,
                 "sha256": artifact.digest,
-                "path": str(ending.exported[ref, artifact.name]),
+                "path": str(ending.exported.get((ref, artifact.name), "")) or None,
             }
             for ref, artifact in ending.artifacts
             if ref == task.ref
@@ -171,18 +172,34 @@ def _task(task: Task, ending: Ending) -> Json:
 
 
 def _print(ending: Ending, screen: Screen) -> None:
-    swarm, out = ending.swarm, screen.out
+    out = screen.out
     out.print()
+    if ending.swarm.status is SwarmStatus.INTERRUPTED:
+        _print_interruption(ending, screen)
+        return
     out.print(_verdict(ending))
     for line in in_short(ending.text):
         out.print(Text(f"  {clean(line)}"))
     out.print()
-    rows = {"Report": _near(ending.report), "Model": model_shown(swarm.request.model)}
+    for name, value in _pointers(ending):
+        out.print(Text.assemble((f"{name:<11}", "dim"), value), soft_wrap=True)
+
+
+def _print_interruption(ending: Ending, screen: Screen) -> None:
+    if ending.durability == Durability.MEMORY:
+        screen.out.print("Interrupted. Its store was in memory, so nothing of it is left.")
+        return
+    screen.out.print(f"Interrupted. Go on with: skep resume {ending.swarm.id}", soft_wrap=True)
+
+
+def _pointers(ending: Ending) -> Iterator[tuple[str, str]]:
+    """Say where things are and what can be done next."""
+    if ending.report:
+        yield "Report", near(ending.report)
     if ending.exported:
-        rows["Artefacts"] = f"{_near(_artifact_folder(ending))}/ ({len(ending.exported)} files)"
-    rows["Next"] = next_step(ending)
-    for name, value in rows.items():
-        out.print(Text.assemble((f"{name:<10}", "dim"), value), soft_wrap=True)
+        yield "Artefacts", f"{near(_artifact_folder(ending))}/ ({len(ending.exported)} files)"
+    yield "Written by", model_shown(ending.swarm.request.model)
+    yield "Next", next_step(ending)
 
 
 def _verdict(ending: Ending) -> Text:
@@ -199,7 +216,7 @@ def _artifact_folder(ending: Ending) -> Path:
     return next(parent for parent in first.parents if parent.name == "artifacts")
 
 
-def _near(path: Path) -> str:
+def near(path: Path) -> str:
     """Write a path as seen from here, when that is shorter."""
     here = Path.cwd()
     return clean(str(path.relative_to(here) if path.is_relative_to(here) else path))

@@ -7,7 +7,7 @@ and a folder that leads elsewhere is refused.
 
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -22,7 +22,7 @@ SWARMS_FOLDER: Final = "swarms"
 PART_CHARS_MAX: Final = 100
 _PLAIN: Final = " +,=@"
 
-Exported = Mapping[tuple[TaskRef, str], Path]
+Exported = dict[tuple[TaskRef, str], Path]
 """Where each artefact went, by its task and name."""
 
 
@@ -42,7 +42,7 @@ async def export_artifacts(
 ) -> Exported:
     """Write artefacts (all, or those chosen) as `folder/<task>/<name>`; returns where each is."""
     artifacts = await handle.artifacts() if chosen is None else chosen
-    written: dict[tuple[TaskRef, str], Path] = {}
+    written = Exported()
     for ref, artifact in artifacts:
         path = folder / safe_path(ref.key, artifact.name)
         put(path, await handle.read(artifact), within=folder)
@@ -72,15 +72,18 @@ def put(path: Path, content: bytes, *, within: Path) -> None:
     os.replace(aside.name, path)  # noqa: PTH105 - a name, not a path
 
 
-def put_report(text: str, out: str | None, settings: Settings, swarm: SwarmId) -> Path:
-    """Write the report where the user wants it, or into the swarm's folder."""
-    if out is None:
-        path = swarm_folder(settings, swarm) / "report.md"
-        put(path, text.encode("utf-8", "replace"), within=settings.state_folder)
-        return path
-    path = checked_out(out)
-    path.write_bytes(text.encode("utf-8", "replace"))
-    return path
+def default_report(settings: Settings, swarm: SwarmId) -> Path:
+    """Where a swarm's report goes when the user does not say."""
+    return swarm_folder(settings, swarm) / "report.md"
+
+
+def put_report(text: str, path: Path, *, within: Path | None) -> None:
+    """Write a report; one for a place that the user named goes there, links and all."""
+    content = text.encode("utf-8", "replace")
+    if within is None:
+        path.write_bytes(content)
+    else:
+        put(path, content, within=within)
 
 
 def checked_out(out: str) -> Path:

@@ -1,7 +1,7 @@
 """The foreground: this process works on one swarm until it rests or the user interrupts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -9,17 +9,25 @@ from typing import Final
 
 from rich.console import Console
 
+from skep.agent.catalog import read_catalog
 from skep.cli.board import Board
 from skep.cli.failures import leave_at_once
 from skep.cli.liveview import Heading
-from skep.cli.progress import follow, shown
+from skep.cli.progress import keep_up, shown
 from skep.cli.screen import Screen
-from skep.compose import WorkerOptions, run_identity, run_queue, system_clock, working
+from skep.compose import (
+    WorkerOptions,
+    make_state_folder,
+    run_identity,
+    run_queue,
+    system_clock,
+    working,
+)
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.hive.planner import OFFLINE
-from skep.records.errors import Conflict, IllegalMove
+from skep.records.errors import IllegalMove, PlanRefused
 from skep.records.swarm import Swarm
-from skep.records.task import TERMINAL, AgentKind, Task
+from skep.records.task import AgentKind, TaskSpec
 from skep.runtime import interruptible
 from skep.settings import Settings
 
@@ -42,14 +50,14 @@ async def work_on(
     foreground: Foreground,
     *,
     begin: Callable[[], Awaitable[object]] | None = None,
-) -> bool:
-    """Work on a swarm until it rests; returns True when the user interrupted it.
+) -> None:
+    """Work on a swarm until it rests; interrupted by the user, it is marked as such.
 
     `begin` is called once nobody else can be at work on it. Raises `IdentityInUse` when another
-    process is, or `Conflict` when it has tasks that only another program can work on.
+    process is.
     """
+    make_state_folder(foreground.settings.state_folder)
     tasks = await handle.tasks()
-    check_kinds(tasks)
     options = WorkerOptions(
         slots=foreground.slots,
         queues=frozenset({run_queue(handle.id), *(task.spec.queue for task in tasks)}),
@@ -61,8 +69,9 @@ async def work_on(
         async with working(foreground.fleet, foreground.settings, options):
             if begin is not None:
                 await begin()
-            await _until_rest(handle, foreground.stage, heading, interrupted)
-            return interrupted.is_set() and await _marked(handle)
+            await _until_rest(handle, foreground.stage, heading, interrupted=interrupted)
+            if interrupted.is_set():
+                await _stop(handle, foreground)
 
 
 def heading_of(swarm: Swarm, settings: Settings, fleet: Fleet) -> Heading:
@@ -89,34 +98,40 @@ def store_shown(settings: Settings) -> str:
     return ".skep/skep.db" if settings.store == own else settings.store
 
 
-def check_kinds(tasks: Sequence[Task]) -> None:
-    """Refuse a swarm with tasks left that only the program which defined them can work on."""
-    for task in tasks:
-        if task.spec.kind is not AgentKind.LLM and task.status not in TERMINAL:
-            raise Conflict(
-                f"Task {task.ref.key!r} is for the {task.spec.kind} agent {task.spec.agent!r},"
-                " which the command line does not have.",
-                hint="Go on with it in the program that defines this agent.",
+def check_servable(specs: Iterable[TaskSpec], settings: Settings) -> None:
+    """Refuse tasks that a foreground run could never take. Raises `PlanRefused`."""
+    offered = read_catalog(settings.state_folder.parent).capabilities
+    for spec in specs:
+        if spec.kind is not AgentKind.LLM:
+            raise PlanRefused(
+                f"Task {spec.key!r} is for the {spec.kind} agent {spec.agent!r},"
+                " which only the program that defines it can run.",
+                hint="Submit it from that program, with skep.open.",
+            )
+        if missing := sorted(spec.capabilities - offered):
+            raise PlanRefused(
+                f"Task {spec.key!r} needs the capability {missing[0]!r}, which no agent has.",
+                hint=f"There are: {', '.join(sorted(offered))}.",
             )
 
 
 async def _until_rest(
-    handle: SwarmHandle, stage: Console | None, heading: Heading, interrupted: asyncio.Event
+    handle: SwarmHandle, stage: Console | None, heading: Heading, *, interrupted: asyncio.Event
 ) -> None:
     """Show the swarm's progress until it rests or is interrupted."""
     board = Board()
-    with shown(stage, heading, board, system_clock()) as progress:
+    with shown(stage, heading, board, clock=system_clock()) as progress:
         async with asyncio.TaskGroup() as group:
-            following = group.create_task(follow(handle, board, progress))
+            following = group.create_task(keep_up(handle, board, progress))
             stopping = group.create_task(interrupted.wait())
             await asyncio.wait({following, stopping}, return_when=asyncio.FIRST_COMPLETED)
             following.cancel()
             stopping.cancel()
 
 
-async def _marked(handle: SwarmHandle) -> bool:
-    """Mark the swarm as interrupted; False when it had come to its end all the same."""
+async def _stop(handle: SwarmHandle, foreground: Foreground) -> None:
+    """Mark the swarm as interrupted, unless it came to its end all the same."""
+    if foreground.stage is not None:
+        foreground.stage.print("Stopping; Ctrl-C again leaves at once.", style="yellow")
     with suppress(IllegalMove):
         await handle.interrupt(INTERRUPTION)
-        return True
-    return False

@@ -9,7 +9,10 @@ from cyclopts import Parameter
 from skep.records.errors import InvalidInput
 
 StoreUrl = Annotated[
-    str | None, Parameter(help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db.")
+    str | None,
+    Parameter(
+        metavar="URL", help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db."
+    ),
 ]
 AsJson = Annotated[bool, Parameter(name="--json", help="Write one JSON document to stdout.")]
 SwarmName = Annotated[
@@ -35,10 +38,13 @@ class Working(Common):
     """What every command that works on a swarm takes."""
 
     out: Annotated[
-        str | None, Parameter(help="Write the report here. Default: .skep/swarms/ID/report.md.")
+        str | None,
+        Parameter(
+            metavar="FILE", help="Write the report here. Default: .skep/swarms/ID/report.md."
+        ),
     ] = None
     max_agents: Annotated[
-        int | None, Parameter(help="How many agents may work at once. Default: 8.")
+        int | None, Parameter(metavar="N", help="How many agents may work at once. Default: 8.")
     ] = None
 
 

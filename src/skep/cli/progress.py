@@ -29,7 +29,7 @@ TOLD = ENDS | {TaskMove.CLAIM, TaskMove.RETRY, TaskMove.SNOOZE, TaskMove.BLOCK, 
 REFRESHES_PER_S = 8
 
 
-async def follow(handle: SwarmHandle, board: Board, progress: Progress) -> None:
+async def keep_up(handle: SwarmHandle, board: Board, progress: Progress) -> None:
     """Bring the board up to date with every event until the swarm rests."""
     async for event in _known(handle, board):
         board.apply(event)
@@ -38,7 +38,7 @@ async def follow(handle: SwarmHandle, board: Board, progress: Progress) -> None:
 
 @contextmanager
 def shown(
-    console: Console | None, heading: Heading, board: Board, clock: Clock
+    console: Console | None, heading: Heading, board: Board, *, clock: Clock
 ) -> Generator[Progress]:
     """Show progress while the context lasts; without a console nothing is shown."""
     if console is None:

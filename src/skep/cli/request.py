@@ -155,6 +155,6 @@ def _given(task: TaskSpec, given: str | None) -> TaskSpec:
 def _check_model(model: str, settings: Settings) -> None:
     """Refuse a model that could not be used, before anybody is asked to confirm its cost."""
     if model != OFFLINE:
-        from skep.agent.models import check_model  # costs a second, which offline does not pay
+        from skep.agent.models import Models  # costs a second, which offline does not pay
 
-        check_model(model, settings.environment)
+        Models(environment=settings.environment, own={}).check(model)

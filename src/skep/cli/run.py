@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from skep.cli.ending import Ending, conclude, told
 from skep.cli.export import checked_out
 from skep.cli.failures import FAILED
-from skep.cli.foreground import Foreground, work_on
+from skep.cli.foreground import Foreground, check_servable, work_on
 from skep.cli.options import Working, agents_at_once, seconds
 from skep.cli.progress import stage
 from skep.cli.request import Wish, read_wish, read_workspace
@@ -25,16 +25,21 @@ from skep.settings import Settings, read_settings
 class Asked(Working):
     """What may be asked of a run."""
 
-    workspace: Annotated[str, Parameter(help="The folder to work in.")] = "."
-    input: Annotated[str | None, Parameter(help="A text file to hand to the tasks.")] = None
-    plan: Annotated[
-        str | None, Parameter(help="A plan to work on, in JSON or YAML; `-` reads stdin.")
+    workspace: Annotated[
+        str, Parameter(metavar="DIR", help="The folder to work in. Default: this one.")
+    ] = "."
+    input: Annotated[
+        str | None, Parameter(metavar="FILE", help="A text file to hand to the tasks.")
     ] = None
-    model: Annotated[str | None, Parameter(help="The model, as provider:name, or `offline`.")] = (
-        None
-    )
+    plan: Annotated[
+        str | None,
+        Parameter(metavar="FILE", help="A plan to work on, in JSON or YAML; `-` reads stdin."),
+    ] = None
+    model: Annotated[
+        str | None, Parameter(metavar="NAME", help="The model, as provider:name, or `offline`.")
+    ] = None
     timeout: Annotated[
-        str | None, Parameter(help="How long the swarm may take: 90s, 10m or 2h.")
+        str | None, Parameter(metavar="TIME", help="How long the swarm may take: 90s, 10m or 2h.")
     ] = None
     yes: Annotated[bool, Parameter(help="Do not ask before a model costs money.")] = False
 
@@ -44,6 +49,7 @@ NOTHING_ASKED: Final = Asked()
 
 def run(
     objective: Annotated[str | None, Parameter(help="What to do; `-` reads stdin.")] = None,
+    /,
     *,
     asked: Asked = NOTHING_ASKED,
 ) -> int:
@@ -54,15 +60,16 @@ def run(
     wish = read_wish(
         objective, settings, plan=asked.plan, input_file=asked.input, model=asked.model
     )
+    check_servable(wish.plan.tasks, settings)
     _introduce(wish, screen, asked)
     if not _confirmed(wish, screen, asked):
         screen.err.print("Nothing was run.")
         return FAILED
-    ending = asyncio.run(_worked(wish, settings, screen, asked))
+    ending = asyncio.run(_worked(wish, settings, screen, asked=asked))
     return told(ending, screen, as_json=asked.json)
 
 
-async def _worked(wish: Wish, settings: Settings, screen: Screen, asked: Asked) -> Ending:
+async def _worked(wish: Wish, settings: Settings, screen: Screen, *, asked: Asked) -> Ending:
     """Submit the swarm, work on it until it rests, and write its report."""
     slots = agents_at_once(asked.max_agents, SLOTS)
     async with open_fleet(settings) as fleet:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from io import TextIOWrapper
-from typing import Final, TextIO
+from typing import BinaryIO, Final, TextIO, cast
 
 from rich.console import Console
 
@@ -58,9 +58,8 @@ def open_screen() -> Screen:
     """Take hold of the process's streams, in the way that its environment asks for."""
     environment = read_settings().environment
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            encoding = "ascii" if _is_ascii_asked(environment, stream) else None
-            stream.reconfigure(encoding=encoding, errors="replace")
+        encoding = "ascii" if _is_ascii_asked(environment, stream) else None
+        cast("TextIOWrapper[BinaryIO]", stream).reconfigure(encoding=encoding, errors="replace")
     return Screen(
         out=_console(sys.stdout, environment),
         err=_console(sys.stderr, environment),

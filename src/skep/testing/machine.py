@@ -16,7 +16,7 @@ from typing_extensions import override
 from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, SkepError
 from skep.records.event import Cursor
-from skep.records.ids import SwarmId, WorkerId
+from skep.records.ids import WorkerId
 from skep.records.lease import BeatVerdict, Grant, Token
 from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
 from skep.records.step import Effect, Intent, StepAnswer, StepVerdict
@@ -24,9 +24,21 @@ from skep.records.swarm import SwarmMove
 from skep.records.task import TaskSpec
 from skep.testing.clock import ManualClock
 from skep.testing.harness import Harness, InspectableStore
-from skep.testing.samples import OfferFields, addition, intent, offer, order, record, submission
+from skep.testing.samples import (
+    OfferFields,
+    RequestFields,
+    addition,
+    intent,
+    offer,
+    order,
+    record,
+    submission,
+)
 from skep.testing.strategies import (
+    EVERYWHERE,
+    GPU,
     PICKS,
+    SHAPES,
     STEP_KEYS,
     SWARMS,
     WORKERS,
@@ -65,10 +77,11 @@ class StoreMachine(RuleBasedStateMachine):
         self.added: list[Addition] = []
         self.spawned = 0
 
-    @initialize()
-    def open(self) -> None:
-        """Open the twins."""
+    @initialize(tasks=plans(), sealed=st.booleans())
+    def open(self, tasks: tuple[TaskSpec, ...], *, sealed: bool) -> None:
+        """Open the twins, with one swarm to begin with."""
         self.runner.run(self.twins.open())
+        self.submit(swarm="s", tasks=tasks, sealed=sealed, shape={})
 
     @override
     def teardown(self) -> None:
@@ -87,45 +100,17 @@ class StoreMachine(RuleBasedStateMachine):
         swarm=st.sampled_from(SWARMS),
         tasks=plans(),
         sealed=st.booleans(),
-        cap=st.sampled_from([1, 2, 9]),
-        priority=st.sampled_from([1, 5]),
-        timeout_s=st.sampled_from([None, None, 20.0]),
+        shape=st.sampled_from(SHAPES),
     )
     def submit(
-        self,
-        *,
-        swarm: str,
-        tasks: tuple[TaskSpec, ...],
-        sealed: bool,
-        cap: int,
-        priority: int,
-        timeout_s: float | None,
+        self, *, swarm: str, tasks: tuple[TaskSpec, ...], sealed: bool, shape: RequestFields
     ) -> None:
         """Submit a sound plan; it is accepted once per swarm."""
-        asked = submission(
-            swarm, *tasks, sealed=sealed, max_agents=cap, priority=priority, timeout_s=timeout_s
-        )
+        asked = submission(swarm, *tasks, sealed=sealed, **shape)
         [answer] = self.all_of(lambda store: store.work.submit([asked]))
         if isinstance(answer, Receipt) and answer.verdict is ReceiptVerdict.OK:
             self.submitted.append(asked)
 
-    @rule(tasks=flawed_plans())
-    def submit_flawed(self, tasks: tuple[TaskSpec, ...]) -> None:
-        """Submit a plan that must be refused."""
-        asked = submission("flawed", *tasks)
-        [answer] = self.unmoved(lambda store: store.work.submit([asked]))
-        assert isinstance(answer, SkepError)
-
-    @precondition(lambda self: self.submitted)
-    @rule(pick=PICKS, other=st.booleans())
-    def submit_again(self, pick: int, *, other: bool) -> None:
-        """Repeat a submission, or use its command id for another body."""
-        asked = _picked(self.submitted, pick)
-        asked = replace(asked, digest="another") if other else asked
-        [answer] = self.unmoved(lambda store: store.work.submit([asked]))
-        _is_repeat(answer, other=other)
-
-    @precondition(lambda self: self.submitted)
     @rule(pick=PICKS, data=st.data(), spawn=st.booleans())
     def add(self, pick: int, data: st.DataObject, *, spawn: bool) -> None:
         """Add tasks from outside, or spawn them under some token, stale or not."""
@@ -144,14 +129,21 @@ class StoreMachine(RuleBasedStateMachine):
         if isinstance(answer, Receipt):
             self.added.append(asked)
 
-    @precondition(lambda self: self.added)
-    @rule(pick=PICKS, other=st.booleans())
-    def add_again(self, pick: int, *, other: bool) -> None:
-        """Repeat an addition whose answer was lost, or use its id for another body."""
-        asked = _picked(self.added, pick)
-        asked = replace(asked, digest="another") if other else asked
-        [answer] = self.unmoved(lambda store: store.work.add([asked]))
+    @rule(pick=PICKS, other=st.booleans(), flawed=flawed_plans())
+    def repeat(self, pick: int, *, other: bool, flawed: tuple[TaskSpec, ...]) -> None:
+        """Repeat commands, or use their ids for other bodies; submit a plan that is refused."""
+        first = _picked(self.submitted, pick)
+        first = replace(first, digest="another") if other else first
+        [answer] = self.unmoved(lambda store: store.work.submit([first]))
         _is_repeat(answer, other=other)
+        if self.added:
+            then = _picked(self.added, pick)
+            then = replace(then, digest="another") if other else then
+            [answer] = self.unmoved(lambda store: store.work.add([then]))
+            _is_repeat(answer, other=other)
+        bad = submission("flawed", *flawed)
+        [refusal] = self.unmoved(lambda store: store.work.submit([bad]))
+        assert isinstance(refusal, SkepError)
 
     # --- tasks go out, outcomes come back -----------------------------------------------------
 
@@ -161,6 +153,14 @@ class StoreMachine(RuleBasedStateMachine):
         asked = offer(worker, **fields)
         self.grants.extend(self.all_of(lambda store: store.work.claim(asked, limit=limit)))
 
+    @rule(worker=st.sampled_from(WORKERS), data=st.data())
+    def work(self, worker: str, data: st.DataObject) -> None:
+        """Take up to three tasks and settle all but the last, each in its own way."""
+        self.claim(worker, OfferFields(queues=EVERYWHERE, capabilities=GPU), limit=3)
+        for grant in self.grants[-3:-1]:
+            outcome: Outcome = data.draw(outcomes(self.clock.now()))
+            self._settle([Settlement(token=grant.token, outcome=outcome)])
+
     @precondition(lambda self: self.grants)
     @rule(picks=st.lists(PICKS, min_size=1, max_size=3), data=st.data())
     def settle(self, picks: list[int], data: st.DataObject) -> None:
@@ -169,26 +169,18 @@ class StoreMachine(RuleBasedStateMachine):
         settlements = [
             Settlement(token=_picked(self.grants, pick).token, outcome=outcome) for pick in picks
         ]
-        verdicts = self.all_of(lambda store: store.work.settle(settlements))
-        for settlement, verdict in zip(settlements, verdicts, strict=True):
-            if verdict in (SettleVerdict.OK, SettleVerdict.LATE):
-                self.settled.append(settlement)
-
-    @precondition(lambda self: self.settled)
-    @rule(pick=PICKS)
-    def settle_again(self, pick: int) -> None:
-        """Repeat a settlement whose answer was lost."""
-        settlement = _picked(self.settled, pick)
-        [verdict] = self.unmoved(lambda store: store.work.settle([settlement]))
-        assert verdict in {SettleVerdict.ALREADY, SettleVerdict.FENCED}, verdict
+        self._settle(settlements)
 
     @precondition(lambda self: self.settled)
     @rule(pick=PICKS, data=st.data())
-    def settle_otherwise(self, pick: int, data: st.DataObject) -> None:
-        """Say something else under a token that was settled."""
-        outcome: Outcome = data.draw(outcomes(self.clock.now()))
-        settlement = replace(_picked(self.settled, pick), outcome=outcome)
+    def settle_again(self, pick: int, data: st.DataObject) -> None:
+        """Repeat a settlement whose answer was lost, then say something else in its place."""
+        settlement = _picked(self.settled, pick)
         [verdict] = self.unmoved(lambda store: store.work.settle([settlement]))
+        assert verdict in {SettleVerdict.ALREADY, SettleVerdict.FENCED}, verdict
+        outcome: Outcome = data.draw(outcomes(self.clock.now()))
+        otherwise = replace(settlement, outcome=outcome)
+        [verdict] = self.unmoved(lambda store: store.work.settle([otherwise]))
         assert verdict in STALE, verdict
 
     @precondition(lambda self: self.grants)
@@ -241,36 +233,30 @@ class StoreMachine(RuleBasedStateMachine):
         tokens = [_picked(self.grants, pick).token for pick in picks]
         self.all_of(lambda store: store.leases.renew(tokens, lease_s=5.0))
 
-    @rule(passed_s=seconds)
-    def let_time_pass(self, passed_s: float) -> None:
-        """Let leases and timers run out."""
+    @rule(passed_s=seconds, limit=st.sampled_from([1, 2, 256]))
+    def let_time_pass(self, passed_s: float, limit: int) -> None:
+        """Let leases and timers run out, and do what is due."""
         self.clock.advance(passed_s)
-
-    @rule(turned_s=st.sampled_from([-300.0, -2.0, 2.0]))
-    def turn_the_clock(self, turned_s: float) -> None:
-        """Set the time of day."""
-        self.clock.turn(turned_s)
-
-    @rule(limit=st.sampled_from([1, 2, 256]))
-    def sweep(self, limit: int) -> None:
-        """Do what is due."""
         self.all_of(lambda store: store.leases.sweep(limit=limit))
 
-    @rule(worker=st.sampled_from(WORKERS))
-    def restart_worker(self, worker: str) -> None:
-        """Take back what a worker held; the second time there is nothing."""
-        self.all_of(lambda store: store.leases.reclaim(WorkerId(worker)))
-        assert self.unmoved(lambda store: store.leases.reclaim(WorkerId(worker))) == 0
-
-    @precondition(lambda self: self.submitted)
     @rule(pick=PICKS, move=orders, named=st.booleans())
     def steer(self, pick: int, move: SwarmMove, *, named: bool) -> None:
         """Steer a swarm; what is so already does not change when asked for again."""
         asked = _picked(self.submitted, pick)
-        keys = [_picked(asked.plan.tasks, pick).key] if named and asked.plan.tasks else []
+        keys = [_picked(asked.plan.tasks, pick).key] if named else []
         self.all_of(lambda store: store.work.steer([order(asked.swarm, move, *keys)]))
         if move in {SwarmMove.PAUSE, SwarmMove.INTERRUPT, SwarmMove.CANCEL, SwarmMove.SEAL}:
             self.unmoved(lambda store: store.work.steer([order(asked.swarm, move, *keys)]))
+
+    @rule(pick=PICKS, named=st.booleans())
+    def retry(self, pick: int, *, named: bool) -> None:
+        """Let a swarm go on that was stopped, or begin anew what has ended in it."""
+        asked = _picked(self.submitted, pick)
+        keys = [_picked(asked.plan.tasks, pick).key] if named else []
+        for move in (SwarmMove.RESUME, SwarmMove.REOPEN):
+            self.all_of(
+                lambda store, move=move: store.work.steer([order(asked.swarm, move, *keys)])
+            )
 
     # --- the journal and the log --------------------------------------------------------------
 
@@ -308,41 +294,38 @@ class StoreMachine(RuleBasedStateMachine):
             assert again.verdict in {StepVerdict.DIVERGED, StepVerdict.FENCED}
 
     @precondition(lambda self: self.grants)
-    @rule(pick=PICKS)
-    def note(self, pick: int) -> None:
-        """Tell of progress."""
-        token = _picked(self.grants, pick).token
-        self.all_of(lambda store: store.log.note(token, [{"n": 1}, {"n": 2}]))
-
-    @precondition(lambda self: self.submitted)
     @rule(pick=PICKS, seq=st.integers(0, 20), is_old=st.booleans())
     def follow(self, pick: int, seq: int, *, is_old: bool) -> None:
-        """Read a page of the log, and all that can be read beside it."""
-        swarm: SwarmId = _picked(self.submitted, pick).swarm
-        cursor = Cursor(incarnation="another" if is_old else "", swarm=swarm, seq=seq)
+        """Tell of progress, and read a page of the log and all that can be read beside it."""
+        token = _picked(self.grants, pick).token
+        self.all_of(lambda store: store.log.note(token, [{"n": 1}, {"n": 2}]))
+        cursor = Cursor(incarnation="another" if is_old else "", swarm=token.swarm, seq=seq)
         page = self.unmoved(lambda store: store.log.read(cursor, limit=5))
         assert page.gap is is_old
-        self.unmoved(lambda store: store.registry.tasks(swarm))
-        self.unmoved(lambda store: store.registry.artifacts(swarm))
+        self.unmoved(lambda store: store.registry.tasks(token.swarm))
+        self.unmoved(lambda store: store.registry.artifacts(token.swarm))
         self.unmoved(lambda store: store.registry.swarms(limit=2))
 
     # --- faults -------------------------------------------------------------------------------
 
-    @rule()
-    def crash(self) -> None:
-        """Have the process die."""
-        self.runner.run(self.twins.crash())
-
-    @rule()
-    def lose_the_queues(self) -> None:
-        """Lose all derived data, and rebuild it."""
-
-        async def rebuild(store: InspectableStore) -> int:
-            await store.forget_queues()
-            return await store.leases.reconcile()
-
-        self.all_of(rebuild)
-        assert self.unmoved(lambda store: store.leases.reconcile()) == 0
+    @rule(
+        fault=st.sampled_from(["crash", "lost queues", "restarted worker", "turned clock"]),
+        worker=st.sampled_from(WORKERS),
+        turned_s=st.sampled_from([-300.0, -2.0, 2.0]),
+    )
+    def fail(self, fault: str, worker: str, turned_s: float) -> None:
+        """Have something go wrong, and mend it."""
+        match fault:
+            case "crash":
+                self.runner.run(self.twins.crash())
+            case "lost queues":
+                self.all_of(_rebuild)
+                assert self.unmoved(lambda store: store.leases.reconcile()) == 0
+            case "restarted worker":
+                self.all_of(lambda store: store.leases.reclaim(WorkerId(worker)))
+                assert self.unmoved(lambda store: store.leases.reclaim(WorkerId(worker))) == 0
+            case _:
+                self.clock.turn(turned_s)
 
     # --- asking -------------------------------------------------------------------------------
 
@@ -359,6 +342,17 @@ class StoreMachine(RuleBasedStateMachine):
         after = self.runner.run(self.twins.look())
         assert after == before
         return answer
+
+    def _settle(self, settlements: Sequence[Settlement]) -> None:
+        verdicts = self.all_of(lambda store: store.work.settle(settlements))
+        for settlement, verdict in zip(settlements, verdicts, strict=True):
+            if verdict in (SettleVerdict.OK, SettleVerdict.LATE):
+                self.settled.append(settlement)
+
+
+async def _rebuild(store: InspectableStore) -> int:
+    await store.forget_queues()
+    return await store.leases.reconcile()
 
 
 def _picked(things: Sequence[Thing], pick: int) -> Thing:

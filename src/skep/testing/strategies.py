@@ -11,7 +11,7 @@ from skep.records.outcome import Blocked, Failed, HandedBack, Outcome, Retried, 
 from skep.records.step import Effect
 from skep.records.swarm import SwarmMove
 from skep.records.task import RetryPolicy, TaskSpec
-from skep.testing.samples import OfferFields, failure, task
+from skep.testing.samples import OfferFields, RequestFields, TaskFields, failure, task
 
 SWARMS: Final = ("s0", "s1", "s2")
 WORKERS: Final = ("w0", "w1", "w2")
@@ -19,21 +19,42 @@ STEP_KEYS: Final = ("plan", "plan/tool:a", "plan/tool:b")
 PICKS: Final = st.integers(0, 99)
 """A place in whatever list there is, counted round."""
 
+ONCE: Final = RetryPolicy(attempts_max=1)
+TWICE: Final = RetryPolicy(attempts_max=2)
+GPU: Final = frozenset({"gpu"})
+EVERYWHERE: Final = frozenset({"default", "other"})
+TRAITS: Final[list[TaskFields]] = [
+    {},
+    {"retry": ONCE},
+    {"retry": TWICE, "priority": 9},
+    {"tolerant": True},
+    {"tolerant": True, "priority": 9},
+    {"queue": "other"},
+    {"capabilities": GPU, "retry": TWICE},
+    {"delay_s": 2.0},
+    {"timeout_s": 4.0, "retry": TWICE},
+]
+
+SHAPES: Final[list[RequestFields]] = [
+    {},
+    {"max_agents": 1},
+    {"max_agents": 2, "priority": 1},
+    {"timeout_s": 20.0},
+]
+
 orders = st.sampled_from(
     [
         SwarmMove.PAUSE,
-        SwarmMove.RESUME,
-        SwarmMove.RESUME,
         SwarmMove.INTERRUPT,
-        SwarmMove.CANCEL,
         SwarmMove.SEAL,
-        SwarmMove.REOPEN,
-        SwarmMove.REOPEN,
+        SwarmMove.SEAL,
+        SwarmMove.RESUME,
+        SwarmMove.CANCEL,
         SwarmMove.START,
     ]
 )
 effects = st.sampled_from(Effect)
-seconds = st.sampled_from([0.5, 1.0, 3.0, 6.0, 30.0, 130.0])
+seconds = st.sampled_from([0.5, 1.0, 3.0, 3.0, 6.0, 6.0, 6.0, 130.0])
 
 
 @st.composite
@@ -43,7 +64,7 @@ def plans(draw: st.DrawFn, prefix: str = "t", known: Sequence[str] = ()) -> tupl
     for number in range(draw(st.integers(1, 6))):
         earlier = [*known, *(spec.key for spec in specs)]
         after = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=3)) if earlier else []
-        specs.append(_drawn_task(draw, f"{prefix}{number}", after))
+        specs.append(task(f"{prefix}{number}", *after, **draw(st.sampled_from(TRAITS))))
     return tuple(draw(st.permutations(specs)) if draw(st.booleans()) else specs)
 
 
@@ -69,8 +90,8 @@ def flawed_plans(draw: st.DrawFn) -> tuple[TaskSpec, ...]:
 def offers(draw: st.DrawFn) -> OfferFields:
     """Draw what a worker is ready to take."""
     return OfferFields(
-        queues=frozenset(draw(st.sampled_from([("default",), ("other",), ("default", "other")]))),
-        capabilities=frozenset(draw(st.sampled_from([(), ("gpu",)]))),
+        queues=draw(st.sampled_from([EVERYWHERE, EVERYWHERE, frozenset({"default"})])),
+        capabilities=draw(st.sampled_from([GPU, GPU, frozenset[str]()])),
         lease_s=draw(st.sampled_from([2.0, 5.0])),
     )
 
@@ -84,7 +105,7 @@ def outcomes(draw: st.DrawFn, now: float) -> Outcome:
             [
                 Succeeded(value=1),
                 Succeeded(value=2),
-                Succeeded(value=[3]),
+                *[Succeeded(value=[3])] * 6,
                 Failed(failure=failure()),
                 Retried(failure=failure(), wake_at=wake_at),
                 Snoozed(reason="quota", wake_at=wake_at),
@@ -92,18 +113,4 @@ def outcomes(draw: st.DrawFn, now: float) -> Outcome:
                 HandedBack(reason="stops"),
             ]
         )
-    )
-
-
-def _drawn_task(draw: st.DrawFn, key: str, after: Sequence[str]) -> TaskSpec:
-    return task(
-        key,
-        *after,
-        tolerant=draw(st.booleans()),
-        priority=draw(st.sampled_from([2, 5, 5, 9])),
-        queue=draw(st.sampled_from(["default", "default", "other"])),
-        capabilities=frozenset(draw(st.sampled_from([(), (), ("gpu",)]))),
-        delay_s=draw(st.sampled_from([0.0, 0.0, 0.0, 2.0])),
-        timeout_s=draw(st.sampled_from([600.0, 4.0])),
-        retry=RetryPolicy(attempts_max=draw(st.integers(1, 3))),
     )

@@ -2,12 +2,15 @@ r"""Reports that the offline model did not write, made fit to stand inside anoth
 
 An agent may answer with any text: with headings of every level, a code fence that never ends,
 HTML that hides what follows, a JSON value. It keeps its words; what would change the document
-around it is taken from it.
+around it is taken from it. Blocks of code are told by fences that begin a line: those belong to
+no list or quotation. A text with other fences is shown verbatim rather than half understood.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 from skep.agent.offline.sections.markup import code, plain
@@ -16,16 +19,22 @@ from skep.records.values import Json
 LEAD_CHARS_MAX: Final = 300
 
 _DEEPEST: Final = 6
-_FENCE: Final = re.compile(r"(?P<indent>\s*)(?P<fence>`{3,}(?=[^`]*$)|~{3,})(?P<info>.*)")
-_HEADING: Final = re.compile(r" {0,3}(?P<marks>#{1,6})(?=\s|$)")
-_UNDERLINE: Final = re.compile(r" {0,3}(?P<mark>[=-])(?P=mark)*[ \t]*")
-_HTML: Final = re.compile(r"(?P<code>(`+)(?!`).*?(?<!`)\2(?!`))|<(?=[A-Za-z/!?])")
+_OPENING: Final = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,}).*")
+_CLOSING: Final = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*")
+_BEFORE: Final = r"(?P<before>\s*(?:(?:>|[-*+]\s|\d{1,9}[.)]\s)\s*)*)"
+_ODD_FENCE: Final = re.compile(_BEFORE + r"(?:`{3}|~{3})")
+_HEADING: Final = re.compile(_BEFORE + r"(?P<marks>#{1,6})(?=\s|$)(?P<text>.*)")
+_UNDERLINE: Final = re.compile(r"(?P<before>[\s>]*)(?P<line>=+|-+)\s*")
+_PROSE: Final = re.compile(
+    r" {0,3}(?![\s#|>]|`{3}|~{3}|[-*+](?:\s|$)|\d{1,9}[.)](?:\s|$)|(?:[-*_] *){3,}$).+"
+)
+_ITEM: Final = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
+_CODE: Final = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
+_TAG: Final = re.compile(r"(?P<code>(`+)(?!`).*?(?<!`)\2(?!`))|<(?=[A-Za-z/!?])")
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff]"
 )
-_NO_PROSE: Final = re.compile(r"\s*(?:[|>]|(?:[-*_] ?){3,}$)")
-_ITEM: Final = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
 
 
 def tamed(text: str, *, level: int) -> str:
@@ -35,11 +44,20 @@ def tamed(text: str, *, level: int) -> str:
     '### Found\n\n\\<!-- it'
     """
     if (value := _value_of(text)) is not None:
-        return f"```json\n{json.dumps(value, indent=2, sort_keys=True)}\n```"
-    lines = _with_marks(_cleaned(text).split("\n"))
-    highest = min((_level(line) for line, is_code in _told(lines) if not is_code), default=0)
-    moved = [line if is_code else _moved(line, level - highest) for line, is_code in _told(lines)]
-    return "\n".join([*moved, *_closing(lines)])
+        return _verbatim(json.dumps(value, indent=2, sort_keys=True), "json")
+    lines = _lines_of(text)
+    if any(not is_code and _ODD_FENCE.match(line) for line, is_code in _told(lines)):
+        return _verbatim("\n".join(lines), "text")
+    told = _with_marks(_told(lines))
+    levels = [_level_of(line) for line, is_code in told if not is_code]
+    deeper = level - min(filter(None, levels), default=level)
+    moved = [
+        line if is_code else _moved(line, deeper)
+        for is_code, block in groupby(told, key=itemgetter(1))
+        for line in (_without_tags if not is_code else list)(line for line, _ in block)
+    ]
+    open_fence = list(_fences(lines))[-1]
+    return "\n".join([*moved, open_fence] if open_fence else moved)
 
 
 def lead_of(text: str) -> str:
@@ -52,13 +70,14 @@ def lead_of(text: str) -> str:
         shown = text if len(text) <= LEAD_CHARS_MAX else text[: LEAD_CHARS_MAX - 1] + "…"
         return f"It returned the value {code(shown, chars_max=LEAD_CHARS_MAX)}."
     words: list[str] = []
-    for line, is_code in _told(_with_marks(_cleaned(text).split("\n"))):
-        ends = not line.strip() or is_code or _HEADING.match(line) or _NO_PROSE.match(line)
-        if words and (ends or _ITEM.match(line)):
+    for line, is_code in _with_marks(_told(_lines_of(text))):
+        item = _ITEM.match(line)
+        if words and (item or is_code or not _PROSE.fullmatch(line)):
             break
-        if not ends:
-            words.append(_ITEM.sub("", line, count=1).strip())
-    return plain(" ".join(words), chars_max=LEAD_CHARS_MAX)
+        content = line[item.end() :] if item else line
+        if not is_code and _PROSE.fullmatch(content):
+            words.append(content.strip())
+    return plain(" ".join(words).replace("**", ""), chars_max=LEAD_CHARS_MAX)
 
 
 def _value_of(text: str) -> Json:
@@ -72,60 +91,77 @@ def _value_of(text: str) -> Json:
     return value
 
 
+def _verbatim(text: str, language: str) -> str:
+    fence = "`" * max(3, *(len(run) + 1 for run in re.findall("`+", text + "``")))
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
 def _cleaned(text: str) -> str:
-    return _UNSEEN.sub("", text.replace("\r\n", "\n")).strip("\n").expandtabs(4)
+    return _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip("\n")
 
 
-def _told(lines: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Tell of each line whether it belongs to a fenced block, fences included."""
+def _lines_of(text: str) -> list[str]:
+    return _cleaned(text).split("\n")
+
+
+def _fences(lines: Iterable[str]) -> Iterator[str]:
+    """Give the fence that is open after each line, or nothing."""
     fence = ""
     for line in lines:
-        found = _FENCE.fullmatch(line)
-        if fence:
-            yield line, True
-            if found and not found["info"].strip() and found["fence"].startswith(fence):
-                fence = ""
-        else:
+        found = (_CLOSING if fence else _OPENING).fullmatch(line)
+        if not fence:
             fence = found["fence"] if found else ""
-            yield line, bool(fence)
+        elif found and found["fence"].startswith(fence):
+            fence = ""
+        yield fence
 
 
-def _closing(lines: Sequence[str]) -> list[str]:
-    """Close a block that was left open, as deep inside its list as it was opened."""
-    opened: re.Match[str] | None = None
-    for line in lines:
-        found = _FENCE.fullmatch(line)
-        if opened is None:
-            opened = found
-        elif found and not found["info"].strip() and found["fence"].startswith(opened["fence"]):
-            opened = None
-    return [opened["indent"] + opened["fence"]] if opened else []
+def _told(lines: Sequence[str]) -> list[tuple[str, bool]]:
+    """Tell of each line whether it belongs to a fenced block, fences included."""
+    after = list(_fences(lines))
+    return [
+        (line, bool(opened or left_open))
+        for line, opened, left_open in zip(lines, ["", *after], after, strict=False)
+    ]
 
 
-def _with_marks(lines: Iterable[str]) -> list[str]:
-    """Write headings that are underlined with marks, so that all are moved alike."""
-    marked: list[str] = []
-    last_is_prose = False
-    for line, is_code in _told(lines):
-        found = None if is_code else _UNDERLINE.fullmatch(line)
-        if found and last_is_prose:
-            marked[-1] = f"{'#' if found['mark'] == '=' else '##'} {marked[-1].strip()}"
-            last_is_prose = False
-            continue
-        marked.append(line)
-        is_text = bool(line.strip()) and not line.startswith("    ")
-        starts_block = _HEADING.match(line) or _NO_PROSE.match(line) or _ITEM.match(line)
-        last_is_prose = is_text and not is_code and not starts_block
+def _with_marks(told: Iterable[tuple[str, bool]]) -> list[tuple[str, bool]]:
+    """Write headings that are underlined with marks, and leave no other line to underline one."""
+    marked: list[tuple[str, bool]] = []
+    for line, is_code in told:
+        underline = None if is_code else _UNDERLINE.fullmatch(line)
+        if underline is None:
+            marked.append((line, is_code))
+        elif marked and not marked[-1][1] and _PROSE.fullmatch(marked[-1][0]):
+            marks = "#" if underline["line"][0] == "=" else "##"
+            marked[-1] = f"{marks} {marked[-1][0].strip()}", False
+        else:
+            marked.append((_no_underline(underline), False))
     return marked
 
 
-def _level(line: str) -> int:
-    found = _HEADING.match(line)
-    return len(found["marks"]) if found else _DEEPEST
+def _no_underline(line: re.Match[str]) -> str:
+    is_rule = line["line"].startswith("---")
+    return line["before"] + ("***" if is_rule else "\\" + line["line"])
+
+
+def _without_tags(lines: Iterable[str]) -> list[str]:
+    """Escape what opens HTML, but inside of code where that can be told line by line."""
+    block = list(lines)
+    is_plain = not any("\\`" in line or "`" in _CODE.sub("", line) for line in block)
+    if not is_plain:
+        return [re.sub(r"<(?=[A-Za-z/!?])", r"\\<", line) for line in block]
+    return [_TAG.sub(lambda found: found[0] if found["code"] else "\\<", line) for line in block]
+
+
+def _level_of(line: str) -> int:
+    found = _HEADING.fullmatch(line)
+    return len(found["marks"]) if found else 0
 
 
 def _moved(line: str, deeper: int) -> str:
-    line = _HTML.sub(lambda found: found[0] if found["code"] else "\\<", line)
-    if not _HEADING.match(line):
+    found = _HEADING.fullmatch(line)
+    if found is None:
         return line
-    return "#" * min(_DEEPEST, _level(line) + deeper) + " " + line.lstrip(" #").strip()
+    marks = "#" * max(1, min(_DEEPEST, len(found["marks"]) + deeper))
+    return f"{found['before']}{marks}{found['text']}"

@@ -53,7 +53,7 @@ async def add(store: InspectableStore, asked: Addition) -> None:
 
 
 class AddingContract:
-    """Open plans grow from outside, any plan grows by spawns; both once, whole, and bounded."""
+    """Invariants 2, 6, 9, 16 and 29 for plans that grow: from outside when open, or by spawns."""
 
     async def test_an_open_plan_takes_tasks(self, store: InspectableStore) -> None:
         """Tasks added to an open plan are ready at once, and the log names them."""

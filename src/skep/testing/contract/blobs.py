@@ -9,7 +9,7 @@ from skep.testing.harness import InspectableStore
 
 
 class BlobsContract:
-    """Content is stored once and never changed."""
+    """Invariants 29 and 31: content is stored once, bounded, and never changed."""
 
     async def test_content_comes_back_by_its_hash(self, store: InspectableStore) -> None:
         """Whatever bytes were kept are read back, the empty content too."""

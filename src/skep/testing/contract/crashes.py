@@ -1,7 +1,5 @@
 """Crashes: what was acknowledged is there afterwards, whole, and nothing else is."""
 
-# ruff: noqa: PLR2004 - expected figures are literal
-
 import asyncio
 from dataclasses import replace
 

@@ -12,7 +12,7 @@ from skep.testing.samples import many, task
 
 
 class FairnessContract:
-    """The order of claims between swarms and between lanes."""
+    """Invariant 37: the order of claims between swarms and between lanes."""
 
     async def test_equal_swarms_take_turns(self, store: InspectableStore) -> None:
         """Ten swarms with work each get one task in ten."""

@@ -29,7 +29,7 @@ def artifact(name: str) -> Artifact:
 
 
 class RegistryContract:
-    """Reading what stands."""
+    """Invariants 7 and 17, read: what stands is what was asked for and settled."""
 
     async def test_a_swarm_is_read_as_it_was_asked_for(self, store: InspectableStore) -> None:
         """Every field of a request comes back."""

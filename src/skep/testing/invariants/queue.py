@@ -47,7 +47,7 @@ def check_counts(view: View) -> None:
 
 
 def check_holders(dump: Dump) -> None:
-    """Invariant 8: a running task has one holder, and no two grants share a nonce."""
+    """Invariants 8, 11 and 17: one holder, no shared nonce, no token that outlives its grant."""
     nonces = Counter(held.nonce for held in dump.held.values() if held.nonce)
     for nonce, times in nonces.items():
         hold(8, f"nonce {nonce} was given {times} times", that=times == 1)
@@ -58,6 +58,9 @@ def check_holders(dump: Dump) -> None:
             f"{task.ref} and its grant disagree: {held}",
             that=(held.run, held.attempt, held.status) == (task.run, task.attempt, task.status),
         )
+        if task.status not in (TaskStatus.RUNNING, TaskStatus.CANCELLED):
+            void = bool(held.spent) or not held.nonce
+            hold(11, f"{task.ref} is {task.status}, its token was not voided", that=void)
         if task.status is TaskStatus.RUNNING:
             hold(8, f"{task.ref} runs under {held}", that=len(held.nonce) == NONCE_DIGITS)
             hold(17, f"{task.ref} runs though it was settled", that=not held.spent)

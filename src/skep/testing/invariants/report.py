@@ -10,6 +10,7 @@ NAMES: Final = {
     6: "No lost task",
     7: "Conservation",
     8: "One holder",
+    11: "Reclaim",
     12: "Bounded attempts",
     13: "Hard deadline",
     15: "Incarnation",

@@ -47,10 +47,8 @@ def code(text: str, *, chars_max: int = NAME_CHARS_MAX) -> str:
     if not shown:
         return "(empty)"
     fence = "`" * (1 + max((len(ticks) for ticks in _TICKS.findall(shown)), default=0))
-    # A space at an end and the backticks at one would be taken for part of the fence.
-    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
-    if fence == "`":
-        return f"`{pad}{shown}{pad}`"
+    # A space at both ends and a backtick at one would be taken for part of the fence.
+    pad = " " if shown.strip() and (shown[0] in "` " or shown[-1] in "` ") else ""
     return f"{fence}{pad}{shown}{pad}{fence}"
 
 

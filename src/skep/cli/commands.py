@@ -1,0 +1,145 @@
+"""The table of commands: what each is called, what it is for, and examples of its use."""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command; `target` is imported when the command is called."""
+
+    name: str
+    target: str
+    help: str
+    examples: tuple[str, ...]
+
+
+FIRST: Final = (
+    'skep run "Audit this repository"',
+    "skep swarm list",
+    "skep run --help",
+)
+
+WORK: Final = (
+    Command(
+        name="run",
+        target="skep.cli.run:run",
+        help="Plan an objective, work on it with a swarm of agents, and write a report.",
+        examples=(
+            'skep run "Audit this repository"',
+            'skep run "Look for secrets and TODOs" --workspace src --out report.md',
+            'echo "Describe the tests" | skep run --json',
+            "skep run --plan plan.yaml --model anthropic:claude-sonnet-4-5 --timeout 10m",
+        ),
+    ),
+    Command(
+        name="resume",
+        target="skep.cli.resume:resume",
+        help="Go on with a swarm that was interrupted or left, exactly where it was.",
+        examples=("skep resume last", "skep resume 1d2f9c3a --max-agents 4"),
+    ),
+    Command(
+        name="plan",
+        target="skep.cli.plan:plan",
+        help="Show the plan for an objective without running it.",
+        examples=(
+            'skep plan "Audit this repository"',
+            'skep plan "Look for secrets" --json > plan.json',
+        ),
+    ),
+)
+
+SWARM: Final = (
+    Command(
+        name="list",
+        target="skep.cli.swarms:list_swarms",
+        help="List swarms, the newest first.",
+        examples=("skep swarm list", "skep swarm list --status failed --limit 5 --json"),
+    ),
+    Command(
+        name="show",
+        target="skep.cli.swarms:show",
+        help="Show how a swarm stands, its tasks, and what to do next.",
+        examples=("skep swarm show last", "skep swarm show 1d2f9c3a --json"),
+    ),
+    Command(
+        name="tasks",
+        target="skep.cli.swarms:tasks",
+        help="List the tasks of a swarm in the order of its plan.",
+        examples=("skep swarm tasks last", "skep swarm tasks last --json"),
+    ),
+    Command(
+        name="events",
+        target="skep.cli.history:events",
+        help="Print what happened in a swarm, event by event.",
+        examples=("skep swarm events last", "skep swarm events last --follow --json"),
+    ),
+    Command(
+        name="journal",
+        target="skep.cli.history:journal",
+        help="List the model and tool calls that a swarm's tasks have made.",
+        examples=("skep swarm journal last", "skep swarm journal last synthesis"),
+    ),
+    Command(
+        name="watch",
+        target="skep.cli.history:watch",
+        help="Watch a swarm at work, without touching it.",
+        examples=("skep swarm watch last",),
+    ),
+    Command(
+        name="artifacts",
+        target="skep.cli.pieces:artifacts",
+        help="List what a swarm's tasks left behind, print one piece, or write them to a folder.",
+        examples=(
+            "skep swarm artifacts last",
+            "skep swarm artifacts last inventory/findings/inventory.json",
+            "skep swarm artifacts last --out findings",
+        ),
+    ),
+    Command(
+        name="resume",
+        target="skep.cli.resume:resume",
+        help="Go on with a swarm; the same as `skep resume`.",
+        examples=("skep swarm resume last",),
+    ),
+    Command(
+        name="retry",
+        target="skep.cli.resume:retry",
+        help="Do tasks again, with all that follows them; by default those that did not succeed.",
+        examples=("skep swarm retry last", "skep swarm retry last --task churn --task todos"),
+    ),
+    Command(
+        name="cancel",
+        target="skep.cli.resume:cancel",
+        help="End a swarm and every task of it that has not ended.",
+        examples=("skep swarm cancel last",),
+    ),
+)
+
+AGENTS: Final = (
+    Command(
+        name="list",
+        target="skep.cli.agents:list_agents",
+        help="List the agents: built in, and the project's own.",
+        examples=("skep agents list", "skep agents list --json"),
+    ),
+    Command(
+        name="show",
+        target="skep.cli.agents:show_agent",
+        help="Show what an agent is for, what it may use, and its instructions.",
+        examples=("skep agents show cartographer",),
+    ),
+)
+
+TOOLS: Final = (
+    Command(
+        name="completion",
+        target="skep.cli.completion:completion",
+        help="Print a script that lets your shell complete commands and options.",
+        examples=(
+            "skep completion bash > ~/.local/share/bash-completion/completions/skep",
+            "skep completion zsh > ~/.zfunc/_skep",
+            "skep completion fish > ~/.config/fish/completions/skep.fish",
+        ),
+    ),
+)

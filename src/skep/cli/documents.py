@@ -1,0 +1,78 @@
+"""Records as JSON documents: what `--json` writes."""
+
+import json
+import sys
+from typing import cast
+
+from pydantic import TypeAdapter
+
+from skep.records.event import Event
+from skep.records.role import Role
+from skep.records.step import Step
+from skep.records.swarm import Swarm
+from skep.records.task import Task
+from skep.records.values import Json
+
+_EVENT = TypeAdapter(Event)
+_ROLE = TypeAdapter(Role)
+
+
+def write_json(value: Json, *, indent: int | None = 2) -> None:
+    """Write one document to stdout, in ASCII, whatever the terminal can show."""
+    sys.stdout.write(json.dumps(value, indent=indent) + "\n")
+
+
+def swarm_json(swarm: Swarm) -> dict[str, Json]:
+    """Write a swarm, without its tasks."""
+    return {
+        "swarm": swarm.id,
+        "status": swarm.status,
+        "reason": swarm.reason,
+        "objective": swarm.request.objective,
+        "model": swarm.request.model,
+        "workspace": swarm.request.workspace,
+        "max_agents": swarm.request.max_agents,
+        "created_at": swarm.created_at,
+        "ended_at": swarm.ended_at,
+        "counts": {status: count for status, count in swarm.counts.items() if count},
+    }
+
+
+def task_json(task: Task) -> dict[str, Json]:
+    """Write a task, without its outcome."""
+    return {
+        "key": task.ref.key,
+        "agent": task.spec.agent,
+        "title": task.spec.title,
+        "after": list(task.spec.after),
+        "status": task.status,
+        "run": task.run,
+        "attempts": task.attempt,
+        "failures": task.failures,
+        "reason": task.reason,
+        "started_at": task.started_at,
+        "ended_at": task.ended_at,
+    }
+
+
+def step_json(step: Step) -> dict[str, Json]:
+    """Write a step of a journal, with the size of its value in place of the value."""
+    return {
+        "task": step.ref.key,
+        "run": step.run,
+        "key": step.key,
+        "effect": step.effect,
+        "state": step.state,
+        "calls": step.calls,
+        "bytes": len(step.value.encode()) if step.value is not None else None,
+    }
+
+
+def event_json(event: Event) -> Json:
+    """Write an event."""
+    return cast("Json", _EVENT.dump_python(event, mode="json"))
+
+
+def role_json(role: Role) -> Json:
+    """Write a role."""
+    return cast("Json", _ROLE.dump_python(role, mode="json"))

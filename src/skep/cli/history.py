@@ -1,0 +1,130 @@
+"""`skep swarm events`, `journal`, `watch`: what happened in a swarm, and what happens now."""
+
+import asyncio
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from skep.cli.board import Board
+from skep.cli.documents import event_json, step_json, write_json
+from skep.cli.ending import exit_code
+from skep.cli.foreground import heading_of
+from skep.cli.ids import find_swarm, short
+from skep.cli.options import COMMON, Common, StoreUrl, SwarmName
+from skep.cli.progress import keep_up, shown
+from skep.cli.screen import clean, open_screen
+from skep.cli.swarms import local_time
+from skep.compose import is_worked_on, open_fleet, system_clock
+from skep.hive.fleet import Fleet, SwarmHandle
+from skep.records.errors import TaskNotFound
+from skep.records.event import Event
+from skep.records.ids import TaskRef
+from skep.records.step import Step
+from skep.records.swarm import ENDED
+from skep.records.values import canonical
+from skep.settings import read_settings
+
+
+async def events(
+    swarm: SwarmName,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(help="Wait for new events until the swarm rests.")] = False,
+    store: StoreUrl = None,
+    json: Annotated[bool, Parameter(name="--json", help="Write JSON lines.")] = False,
+) -> int:
+    """Print the events of a swarm in order."""
+    out = open_screen().out
+    async with open_fleet(read_settings(store=store)) as fleet:
+        handle = await find_swarm(fleet, swarm)
+        async for event in handle.events(follow=follow):
+            if json:
+                write_json(event_json(event), indent=None)
+            else:
+                _print(event, out)
+            if follow:
+                out.file.flush()
+    return 0
+
+
+async def journal(
+    swarm: SwarmName,
+    task: Annotated[str | None, Parameter(help="Only the steps of this task.")] = None,
+    /,
+    *,
+    common: Common = COMMON,
+) -> int:
+    """List the journaled calls of a swarm's tasks; what they returned is never asked for again."""
+    async with open_fleet(read_settings(store=common.store)) as fleet:
+        handle = await find_swarm(fleet, swarm)
+        steps = await _steps(fleet, handle, task)
+    if common.json:
+        listed = [dict(step_json(step)) for step in steps]
+        write_json({"swarm": handle.id, "steps": [*listed]})
+    else:
+        open_screen().out.print(_step_table(steps))
+    return 0
+
+
+async def watch(swarm: SwarmName, /, *, store: StoreUrl = None) -> int:
+    """Watch a swarm at work, without touching it; ends when the swarm rests."""
+    settings, screen = read_settings(store=store), open_screen()
+    async with open_fleet(settings) as fleet:
+        handle = await find_swarm(fleet, swarm)
+        state = await handle.state()
+        is_at_work = await asyncio.to_thread(is_worked_on, state.id, settings)
+        if state.status not in ENDED and not is_at_work:
+            screen.err.print(
+                f"Nobody works on it in a foreground here. Go on: skep resume {short(state.id)}",
+                style="yellow",
+            )
+        heading, board = heading_of(state, settings, fleet), Board()
+        with shown(screen.out, heading, board, clock=system_clock()) as progress:
+            await keep_up(handle, board, progress)
+        return exit_code(await handle.state())
+
+
+async def _steps(fleet: Fleet, handle: SwarmHandle, task: str | None) -> list[Step]:
+    listed = await handle.tasks()
+    if task is not None and task not in {each.ref.key for each in listed}:
+        raise TaskNotFound(swarm=handle.id, task=task)
+    steps: list[Step] = []
+    for each in listed:
+        if task in {None, each.ref.key}:
+            steps.extend(await _steps_of(fleet, each.ref, runs=each.run))
+    return steps
+
+
+async def _steps_of(fleet: Fleet, ref: TaskRef, *, runs: int) -> list[Step]:
+    return [
+        step for run in range(1, runs + 1) for step in await fleet.store.journal.read(ref, run=run)
+    ]
+
+
+def _step_table(steps: list[Step]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("task", "run", "step", "effect", "state"):
+        table.add_column(name, no_wrap=True)
+    for name in ("calls", "size"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for step in steps:
+        size = decimal(len(step.value.encode())) if step.value is not None else ""
+        table.add_row(
+            clean(step.ref.key),
+            str(step.run),
+            clean(step.key),
+            step.effect,
+            step.state,
+            str(step.calls),
+            size,
+        )
+    return table
+
+
+def _print(event: Event, out: Console) -> None:
+    told = canonical(dict(event.data)) if event.data else ""
+    line = f"{event.seq:>5}  {local_time(event.at)}  {event.kind:<18} {event.task or '':<16} "
+    out.print((line + clean(told)).rstrip(), soft_wrap=True)

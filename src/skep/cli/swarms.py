@@ -1,0 +1,167 @@
+"""`skep swarm list`, `show`, `tasks`: what swarms there are, and how they stand."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.table import Table
+from rich.text import Text
+
+from skep.cli.documents import swarm_json, task_json, write_json
+from skep.cli.ending import STYLES, near, waits_for
+from skep.cli.export import swarm_folder
+from skep.cli.foreground import model_shown
+from skep.cli.ids import find_swarm, short
+from skep.cli.options import COMMON, Common, SwarmName
+from skep.cli.screen import Screen, clean, glyph, open_screen, shown_seconds
+from skep.compose import is_worked_on, open_fleet
+from skep.policy.endings import is_stalled
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task, TaskStatus
+from skep.settings import Settings, read_settings
+
+
+async def list_swarms(
+    *,
+    status: Annotated[SwarmStatus | None, Parameter(help="Only swarms in this status.")] = None,
+    limit: Annotated[int, Parameter(help="How many to list.")] = 20,
+    common: Common = COMMON,
+) -> int:
+    """List swarms, the newest first."""
+    settings = read_settings(store=common.store)
+    async with open_fleet(settings) as fleet:
+        swarms = await fleet.swarms(status=status, limit=limit)
+    if common.json:
+        write_json({"swarms": [swarm_json(swarm) for swarm in swarms]})
+    elif swarms:
+        open_screen().out.print(_list(swarms, settings))
+    else:
+        open_screen().out.print('No swarms here. Begin one: skep run "Audit this repository"')
+    return 0
+
+
+async def show(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+    """Show how a swarm stands, its tasks, and what to do next."""
+    settings, screen = read_settings(store=common.store), open_screen()
+    async with open_fleet(settings) as fleet:
+        handle = await find_swarm(fleet, swarm)
+        state, tasks = await handle.state(), await handle.tasks()
+    is_at_work = await asyncio.to_thread(is_worked_on, state.id, settings)
+    if common.json:
+        listed = [dict(task_json(task)) for task in tasks]
+        write_json({**swarm_json(state), "worked_on": is_at_work, "tasks": [*listed]})
+        return 0
+    _print_heading(state, tasks, screen, is_at_work=is_at_work)
+    screen.out.print(task_table(tasks, is_ascii=screen.is_ascii))
+    screen.out.print()
+    report = swarm_folder(settings, state.id) / "report.md"
+    if report.exists():
+        screen.out.print(Text.assemble(("Report  ", "dim"), near(report)), soft_wrap=True)
+    screen.out.print(Text.assemble(("Next    ", "dim"), next_for(state, is_at_work=is_at_work)))
+    return 0
+
+
+async def tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+    """List the tasks of a swarm in the order of its plan."""
+    screen = open_screen()
+    async with open_fleet(read_settings(store=common.store)) as fleet:
+        handle = await find_swarm(fleet, swarm)
+        listed = await handle.tasks()
+    if common.json:
+        written = [dict(task_json(task)) for task in listed]
+        write_json({"swarm": handle.id, "tasks": [*written]})
+    else:
+        screen.out.print(task_table(listed, is_ascii=screen.is_ascii))
+    return 0
+
+
+def next_for(swarm: Swarm, *, is_at_work: bool) -> str:
+    """Say what a user can do with a swarm now."""
+    name = short(swarm.id)
+    if is_at_work:
+        return f"skep swarm watch {name}"
+    if swarm.status is SwarmStatus.COMPLETED:
+        return f"skep swarm artifacts {name}"
+    if swarm.status is SwarmStatus.CANCELLED:
+        return "none: a cancelled swarm stays as it is"
+    if swarm.status is SwarmStatus.FAILED or is_stalled(swarm.counts):
+        return f"skep swarm retry {name}"
+    return f"skep resume {name}"
+
+
+def task_table(tasks: Sequence[Task], *, is_ascii: bool) -> Table:
+    """Lay tasks out, with the reason of those that did not succeed."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("", "task", "agent", "status"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("tries", justify="right", no_wrap=True)
+    table.add_column("took", justify="right", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    for task in tasks:
+        sign, style = glyph(task.status, is_ascii=is_ascii)
+        took = (
+            shown_seconds(task.ended_at - task.started_at)
+            if task.started_at is not None and task.ended_at is not None
+            else ""
+        )
+        table.add_row(
+            Text(sign, style),
+            clean(task.ref.key),
+            Text(clean(task.spec.agent), "dim"),
+            Text(task.status, style),
+            str(task.attempt),
+            took,
+            Text(clean(task.reason or task.spec.title), "dim"),
+        )
+    return table
+
+
+def local_time(at: float) -> str:
+    """Write a moment in the time zone of this machine."""
+    return datetime.fromtimestamp(at, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _list(swarms: Sequence[Swarm], settings: Settings) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in ("swarm", "status", "tasks", "model", "begun"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("objective", no_wrap=True, overflow="ellipsis", ratio=1)
+    for swarm in swarms:
+        done = swarm.counts.get(TaskStatus.SUCCEEDED, 0)
+        is_at_work = swarm.status is SwarmStatus.ACTIVE and is_worked_on(swarm.id, settings)
+        table.add_row(
+            short(swarm.id),
+            _status(swarm, is_at_work=is_at_work),
+            f"{done}/{swarm.tasks_total}",
+            Text(clean(model_shown(swarm.request.model)), "dim"),
+            Text(local_time(swarm.created_at), "dim"),
+            clean(swarm.request.objective),
+        )
+    return table
+
+
+def _status(swarm: Swarm, *, is_at_work: bool) -> Text:
+    is_left = swarm.status is SwarmStatus.ACTIVE and not is_at_work
+    style = "yellow" if is_left else STYLES.get(swarm.status, "bold red")
+    if swarm.status is SwarmStatus.ACTIVE and is_at_work:
+        style = "cyan"
+    return Text(f"{swarm.status} (left)" if is_left else swarm.status, style)
+
+
+def _print_heading(
+    swarm: Swarm, tasks: Sequence[Task], screen: Screen, *, is_at_work: bool
+) -> None:
+    out, separator = screen.out, " | " if screen.is_ascii else " · "
+    counts = [f"{count} {status}" for status, count in swarm.counts.items() if count]
+    facts = (model_shown(swarm.request.model), swarm.request.workspace or "no workspace")
+    out.print(Text(clean(swarm.request.objective), "bold"))
+    out.print(Text(f"{swarm.id}{separator}{clean(separator.join(facts))}", "dim"), soft_wrap=True)
+    out.print(_status(swarm, is_at_work=is_at_work).append(f": {', '.join(counts)}", "default"))
+    reason = swarm.reason or waits_for(tasks, swarm)
+    if reason and swarm.status is not SwarmStatus.COMPLETED:
+        out.print(clean(reason), soft_wrap=True)
+    if swarm.status is SwarmStatus.ACTIVE and not is_at_work:
+        out.print("It was left: no process of this host works on it.", style="yellow")
+    out.print()

@@ -1,0 +1,68 @@
+"""`kill -9` at any moment costs nothing that was recorded, and changes no word of the report."""
+
+import os
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from tests.crash.rig import (
+    Rig,
+    calls_after_their_record,
+    events_of,
+    killed_run,
+    report_of,
+    whole_run_s,
+)
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Rig:
+    """A rig on a copy of this project, with a history of its own."""
+    workspace = tmp_path / "workspace"
+    shutil.copytree(
+        PROJECT / "src", workspace / "src", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    shutil.copytree(PROJECT / "docs", workspace / "docs")
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "All of it"]):
+        subprocess.run(["git", *command], cwd=workspace, check=True)
+    home = tmp_path / "home"
+    home.mkdir()
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return Rig(home=home, workspace=workspace, environment={**kept, "NO_COLOR": "1"})
+
+
+def kill_and_compare(rig: Rig, *, kills: int, seed: int) -> None:
+    """Kill runs until there were so many kills, and hold each to the run that nobody killed."""
+    chance = random.Random(seed)
+    whole_s = whole_run_s(rig)
+    expected = report_of(rig, rig.swarms()[0])
+    while rig.kills < kills:
+        since = time.time()
+        swarm = killed_run(rig, chance, whole_s=whole_s, kills_max=6)
+        told = f"seed {seed}, swarm {swarm}, after {rig.kills} kills"
+        assert report_of(rig, swarm) == expected, told
+        assert calls_after_their_record(rig, swarm, since=since) == [], told
+        kinds = [event["kind"] for event in events_of(rig, swarm)]
+        assert kinds.count("task.succeeded") == 9, told
+        assert kinds[-1] == "swarm.completed", told
+    print(f"{rig.kills} kills, seed {seed}")  # noqa: T201 - the deep run quotes its figures
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(180)
+def test_a_few_kills_lose_nothing_and_repeat_nothing(rig: Rig) -> None:
+    """Ten kills, each followed by a resume: the same report, and no recorded call made again."""
+    kill_and_compare(rig, kills=10, seed=random.randrange(2**32))
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(3600)
+def test_two_hundred_kills_lose_nothing_and_repeat_nothing(rig: Rig) -> None:
+    """Two hundred kills at random moments: the same report, and no recorded call made again."""
+    kill_and_compare(rig, kills=200, seed=random.randrange(2**32))
