@@ -11,12 +11,15 @@ import inspect
 import json
 import pkgutil
 import re
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, cast
 
 from cyclopts import App
@@ -28,26 +31,22 @@ from skep.agent.models import PROVIDERS
 from skep.agent.toolbox import shapes
 from skep.agent.tools.shelf import SHELF
 from skep.cli.app import build
-from skep.cli.ending import Ending, document
 from skep.cli.failures import FAILED, INTERRUPTED, USAGE
 from skep.records import limits
 from skep.records.codec import spec_json
 from skep.records.errors import SkepError
 from skep.records.event import EVENT_KINDS, Note
-from skep.records.ids import SwarmId, TaskKey, TaskRef
-from skep.records.outcome import Artifact
-from skep.records.swarm import SWARM_MOVES, Swarm, SwarmMove, SwarmRequest, SwarmStatus
+from skep.records.ids import TaskKey
+from skep.records.swarm import SWARM_MOVES, SwarmMove
 from skep.records.task import (
     PRIORITY_NAMES,
     TASK_MOVES,
     AgentKind,
     RetryPolicy,
-    Task,
     TaskMove,
     TaskSpec,
-    TaskStatus,
 )
-from skep.records.values import Json, digest_of
+from skep.records.values import Json
 from skep.settings import MODEL_VARIABLE, STORE_VARIABLE
 
 REPO: Final = Path(__file__).parents[1]
@@ -75,7 +74,7 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     SwarmMove.START: ("tasks", "The swarm was stored with its whole plan."),
     SwarmMove.EXTEND: (
         "tasks, by",
-        "Tasks were added; `by` is the task that spawned them, or null.",
+        "Tasks were added; `by` is the one that spawned them, or null.",
     ),
     SwarmMove.SEAL: ("reason", "The plan takes no more tasks from outside."),
     SwarmMove.PAUSE: ("reason", "No more tasks are granted."),
@@ -93,13 +92,16 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 """Of each kind of event: what its data carries, and what it says."""
 
+SAMPLE_FOLDER: Final = "/home/me/shop"
+SAMPLE_ID: Final = "01a1f869-1ee2-7248-aece-172aaf662809"
+_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 SETTINGS: Final = (
     (
         STORE_VARIABLE,
         "`--store`",
         "`sqlite:///.skep/skep.db`",
-        "Where swarms are kept: `sqlite:///relative/path`, `sqlite:////absolute/path`, or"
-        " `memory:` for a store that ends with the process.",
+        "Where swarms are kept: `sqlite:///PATH`, or `memory:`, which ends with the process.",
     ),
     (MODEL_VARIABLE, "`--model`", "`offline`", "The model, as `provider:name`, or `offline`."),
     ("SKEP_DEBUG", "", "", "Any value: show where in the code an unexpected error came from."),
@@ -174,7 +176,7 @@ def events() -> str:
 
 def bounds() -> str:
     """List every named limit, with the sentence that stands below it in the code."""
-    engine = _constants(Path(inspect.getfile(limits)))
+    engine = list(_constants(Path(inspect.getfile(limits))))
     parts = [
         (name, value, means, f"`{_module(path)}`")
         for path in sorted((REPO / "src" / "skep").rglob("*.py"))
@@ -184,8 +186,8 @@ def bounds() -> str:
     return _page(
         "Limits",
         "Everything has a bound, and the bound has a name. What is too large is refused with the"
-        " error `limit_exceeded`, which says the name, what is allowed and what was asked; nothing is"
-        " dropped in silence. Where the bound is on what one call does (`CLAIM_MAX`,"
+        " error `limit_exceeded`, which says the name, what is allowed and what was asked; nothing"
+        " is dropped in silence. Where the bound is on what one call does (`CLAIM_MAX`,"
         " `SETTLE_EDGES_MAX`, `EVENTS_PAGE_MAX`), the next call does the rest.",
         "## Of the engine",
         *_table(("limit", "value", "of what"), engine),
@@ -240,8 +242,8 @@ def roles() -> str:
     ]
     return _page(
         "Roles",
-        "The agents that come with Skep, each a Markdown file. A file of your own with the same name"
-        " takes its place: see [how to write one](../howto/own-role.md).",
+        "The agents that come with Skep, each a Markdown file. A file of your own with the same"
+        " name takes its place: see [how to write one](../howto/own-role.md).",
         *_table(("role", "what it does", "tools", "capabilities", "tier"), rows),
     )
 
@@ -272,9 +274,10 @@ def plan_file() -> str:
     kinds = ", ".join(f"{name} {value}" for name, value in PRIORITY_NAMES.items())
     return _page(
         "Plan file",
-        "A plan is YAML or JSON: an `objective` (a text, which may be left out when it is said on the"
-        " command line) and `tasks`, a list of mappings. A field that is not in this table is"
-        " refused, so that a misspelt one does not fail in silence.",
+        "A plan is YAML or JSON: an `objective` (a text, which may be left out when it is said on"
+        " the command line) and `tasks`, a list of mappings. A field that is not in this table is"
+        " refused, so that a misspelt one does not fail in silence. No worker takes tasks of kind"
+        " `command` yet, and those of kind `function` belong to a program that defines the agent.",
         *_table(("field", "type", "default"), list(_keys(_SPEC, TaskSpec))),
         *_paragraphs(TaskSpec),
         f"Priorities go from 0 to {limits.PRIORITY_MAX}: {kinds}.",
@@ -315,12 +318,12 @@ def run_json() -> str:
     """Show the document that `skep run --json` writes."""
     return _page(
         "The document of `skep run --json`",
-        "One JSON object on stdout, when the swarm rests; `skep resume --json` writes the same. Times"
-        " are seconds, sizes bytes. `reason` is empty for a completed swarm.",
-        *_block(["```json", json.dumps(document(_sample(SwarmStatus.COMPLETED)), indent=2), "```"]),
-        "A swarm that did not complete has an `error` as well:",
-        *_block(["```json", json.dumps(_error_part(), indent=2), "```"]),
-        "When no swarm came about (a refused plan, a missing key), the document has `error` alone.",
+        "One JSON object on stdout, when the swarm rests; `skep resume --json` writes the same."
+        " Times are seconds, sizes bytes. `reason` is empty for a completed swarm.",
+        *_block(["```json", json.dumps(_answer("List the TODOs"), indent=2), "```"]),
+        "A swarm that did not complete has an `error` as well. Where no swarm came about, for the"
+        " input was refused or a key is missing, the document has nothing else:",
+        *_block(["```json", json.dumps(_answer("Bake a cake"), indent=2), "```"]),
     )
 
 
@@ -328,7 +331,7 @@ def library() -> str:
     """Describe the public names of the library."""
     parts: list[str] = []
     for name in sorted(skep.__all__, key=str.lower):
-        parts += [f"## `skep.{name}`", *_described(getattr(skep, name))]
+        parts += [f"## `skep.{name}`", *_described(name, getattr(skep, name))]
     return _page(
         "Python library",
         "`import skep` gives these names. Other modules may change without notice. Version"
@@ -337,7 +340,7 @@ def library() -> str:
     )
 
 
-# --- what the code says ----------------------------------------------------------------------------
+# --- what the code says --------------------------------------------------------------------------
 
 
 def _import_everything() -> None:
@@ -373,7 +376,7 @@ def _arrows(kind: str) -> str:
 def _constants(path: Path) -> Iterator[tuple[str, str, str]]:
     """Yield the limits of a module: numbers by name, with the sentence that stands below them."""
     body = ast.parse(path.read_text()).body
-    for node, below in zip(body, body[1:], strict=False):
+    for node, below in pairwise(body):
         name, sentence = _assigned(node), _sentence(below)
         if LIMIT.fullmatch(name) and sentence:
             value: object = getattr(importlib.import_module(_module(path)), name)
@@ -436,53 +439,46 @@ def _class(record: type) -> ast.ClassDef:
     return node
 
 
-def _described(thing: object) -> Iterator[str]:
+def _described(name: str, thing: object) -> Iterator[str]:
     if isinstance(thing, type):
         yield from _class_described(thing)
     elif callable(thing) and not hasattr(thing, "__supertype__"):
-        yield from _block(["```text", _signature(thing), "```"])
+        yield from _block(["```text", _signature(thing, name=name), "```"])
         yield from _paragraphs(thing)
     else:
         yield f"A `{getattr(thing, '__supertype__', str).__name__}` with a meaning of its own."
 
 
-def _class_described(thing: type) -> Iterator[str]:
+def _class_described(thing: type[object]) -> Iterator[str]:
     yield from _paragraphs(thing)
     if issubclass(thing, StrEnum):
         yield f"Values: {', '.join(f'`{value}`' for value in thing)}."
         return
-    if is_dataclass(thing):
+    if "__dataclass_fields__" in vars(thing):
         yield from _table(("field", "type", "default"), list(_fields(thing)))
     for name, member in vars(thing).items():
-        if not name.startswith("_") and (
-            inspect.isfunction(member) or isinstance(member, property)
-        ):
+        function = member.fget if isinstance(member, property) else member
+        if not name.startswith("_") and inspect.isfunction(function):
             yield f"### `{name}`"
-            function = member.fget if isinstance(member, property) else member
-            yield from _block(
-                ["```text", _signature(cast("Callable[..., object]", function)), "```"]
-            )
+            yield from _block(["```text", _signature(function, name=name), "```"])
             yield from _paragraphs(member)
 
 
-def _signature(function: Callable[..., object]) -> str:
+def _signature(function: Callable[..., object], *, name: str) -> str:
+    """Write a function's head as a caller would use it."""
     source = textwrap.dedent(inspect.getsource(inspect.unwrap(function)))
     node = ast.parse(source).body[0]
     assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    is_property = any(ast.unparse(each) == "property" for each in node.decorator_list)
-    is_context = any("contextmanager" in ast.unparse(each) for each in node.decorator_list)
+    decorators = " ".join(ast.unparse(each) for each in node.decorator_list)
     result = ast.unparse(node.returns) if node.returns else "None"
-    if is_property:
-        return f"{node.name}: {result}"
-    word = (
-        "async with"
-        if is_context
-        else "async def"
-        if isinstance(node, ast.AsyncFunctionDef)
-        else "def"
-    )
+    if decorators == "property":
+        return f"{name}: {result}"
+    word = "async def " if isinstance(node, ast.AsyncFunctionDef) else "def "
+    if "contextmanager" in decorators:
+        word = "async with skep."
+        result = re.sub(r"\w+\[(\w+)\]", r"\1", result)
     arguments = re.sub(r"^self(, )?", "", ast.unparse(node.args))
-    return f"{word} {node.name}({arguments}) -> {result}"
+    return f"{word}{name}({arguments}) -> {result}"
 
 
 def _paragraphs(thing: object) -> Iterator[str]:
@@ -498,7 +494,8 @@ def _command(app: App, section: str) -> str:
     heading = section.partition("\n")[0]
     epilogue = _app_of(app, heading.split()[2:]).help_epilogue or ""
     examples = Text.from_markup(epilogue).plain.splitlines()[1:]
-    section = section.replace("```console", "```text").replace("**Parameters**:\n", "")
+    section = re.sub(r"\*\*(Arguments|Parameters)\*\*:\n\n", "", section)
+    section = re.sub(r"\n{3,}", "\n\n", section.replace("```console", "```text"))
     if not examples:
         return section
     return "\n".join((section, "", "```text", *map(str.strip, examples), "```"))
@@ -510,56 +507,22 @@ def _app_of(app: App, names: Sequence[str]) -> App:
     return app
 
 
-def _error_part() -> Json:
-    fields = document(_sample(SwarmStatus.FAILED))
-    return {"status": fields["status"], "reason": fields["reason"], "error": fields["error"]}
+def _answer(*arguments: str) -> Json:
+    """Run `skep run --json` in a small folder; what differs from run to run is made the same."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "menu.py").write_text("# TODO: more drinks\n")
+        command = [sys.executable, "-m", "skep", "run", *arguments, "--json"]
+        quiet = {"PATH": "", "SKEP_STORE": "", "SKEP_MODEL": "", "PYTHONPATH": str(REPO / "src")}
+        ran = subprocess.run(
+            command, cwd=folder, env=quiet, capture_output=True, text=True, check=False
+        )
+        text = ran.stdout.replace(str(Path(folder).resolve()), SAMPLE_FOLDER)
+    text = re.sub(r'"elapsed_s": [\d.]+', '"elapsed_s": 0.21', text)
+    value: Json = json.loads(_ID.sub(SAMPLE_ID, text))
+    return value
 
 
-def _sample(status: SwarmStatus) -> Ending:
-    """Make up the end of a swarm with one task."""
-    is_done = status is SwarmStatus.COMPLETED
-    swarm = SwarmId("01a1f869-1ee2-7248-aece-172aaf662809")
-    ref = TaskRef(swarm=swarm, key=TaskKey("todos"))
-    task_status = TaskStatus.SUCCEEDED if is_done else TaskStatus.FAILED
-    artifact = Artifact(
-        name="findings/todos.json",
-        media_type="application/json",
-        digest=digest_of(""),
-        size_bytes=412,
-    )
-    folder = Path(".skep/swarms") / swarm
-    return Ending(
-        swarm=Swarm(
-            id=swarm,
-            request=SwarmRequest(objective="List the TODOs", workspace=".", model="offline"),
-            status=status,
-            sealed=True,
-            counts={task_status: 1},
-            last_seq=9,
-            created_at=0.0,
-            reason="" if is_done else "task todos: it broke",
-        ),
-        tasks=[
-            Task(
-                ref=ref,
-                ordinal=0,
-                spec=TaskSpec(key=ref.key, agent="debt-collector"),
-                status=task_status,
-                unmet=0,
-                attempt=1,
-            )
-        ],
-        artifacts=[(ref, artifact)],
-        exported={(ref, artifact.name): folder / "artifacts" / "todos" / artifact.name},
-        report=folder / "report.md",
-        text="",
-        elapsed_s=0.21,
-        store="sqlite:///.skep/skep.db",
-        durability="fsynced",
-    )
-
-
-# --- Markdown --------------------------------------------------------------------------------------
+# --- Markdown ------------------------------------------------------------------------------------
 
 
 def _page(title: str, *parts: str) -> str:
@@ -570,9 +533,7 @@ def _title(page: Callable[[], str]) -> str:
     return page().partition("\n")[0].removeprefix("# ")
 
 
-def _table(
-    head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]]
-) -> list[str]:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [_row(head), _row(["---"] * len(head)), *(_row(row) for row in rows)]
     return ["\n".join(lines)]
 

@@ -11,7 +11,6 @@ from skep.agent.attempt import Bench, attempt
 from skep.agent.catalog import Catalog
 from skep.agent.charter import draw_charter
 from skep.agent.loop import TURNS_MAX, LoopPerformer
-from skep.agent.scripted import Line, ScriptedModel
 from skep.drivers.memory import MemoryStore
 from skep.records.codec import charter_bytes
 from skep.records.command import Submission
@@ -23,6 +22,7 @@ from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
+from skep.testing.models import Line, ScriptedModel
 
 BEE = Role(
     name="bee",

@@ -19,10 +19,19 @@ FOLDER: Final = Path("/dev/shm")
 """A file system in memory where there is one: the machine crashes processes, not disks."""
 
 
-def new_sqlite() -> SqliteHarness:
-    """Make a harness with a file of its own."""
-    where = FOLDER if FOLDER.is_dir() else None
-    return SqliteHarness(Path(tempfile.mkdtemp(prefix="skep-", dir=where)) / "skep.db")
+class TemporarySqlite(SqliteHarness):
+    """A SQLite store in a folder that goes when the history is over."""
+
+    def __init__(self) -> None:
+        where = FOLDER if FOLDER.is_dir() else None
+        self._folder = tempfile.TemporaryDirectory(prefix="skep-", dir=where)
+        super().__init__(Path(self._folder.name) / "skep.db")
+
+    @override
+    async def dispose(self) -> None:
+        """Close the store and delete its folder."""
+        await super().dispose()
+        self._folder.cleanup()
 
 
 def case(new_harness: Callable[[], Harness], *, examples: int, steps: int) -> type[TestCase]:
@@ -45,13 +54,13 @@ def case(new_harness: Callable[[], Harness], *, examples: int, steps: int) -> ty
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestMemory(case(MemoryHarness, examples=150, steps=40)):
+class TestMemory(case(MemoryHarness, examples=200, steps=40)):
     """The memory store in random histories."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestSqlite(case(new_sqlite, examples=100, steps=40)):
+class TestSqlite(case(TemporarySqlite, examples=200, steps=40)):
     """The SQLite store in random histories."""
 
 
@@ -61,5 +70,5 @@ class TestMemoryDeep(case(MemoryHarness, examples=5_000, steps=80)):
 
 
 @pytest.mark.deep
-class TestSqliteDeep(case(new_sqlite, examples=3_000, steps=80)):
+class TestSqliteDeep(case(TemporarySqlite, examples=3_000, steps=80)):
     """The SQLite store in many long histories."""

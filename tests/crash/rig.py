@@ -72,7 +72,7 @@ class Rig:
 
     def swarms(self) -> list[str]:
         """The ids of all swarms, youngest first."""
-        return [swarm["id"] for swarm in self.ask("swarm", "list")["swarms"]]
+        return [swarm["swarm"] for swarm in self.ask("swarm", "list", "--limit", "100")["swarms"]]
 
 
 def whole_run_s(rig: Rig) -> float:

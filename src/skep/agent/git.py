@@ -125,6 +125,7 @@ def _started(command: list[str], folder: Path) -> subprocess.Popen[bytes]:
             command,
             cwd=folder,
             env=_ENVIRONMENT,
+            process_group=0,  # Ctrl-C is for us; a git it killed would look like a finding
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

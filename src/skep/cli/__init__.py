@@ -14,7 +14,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 done, 1 failed, 2 the command or its input makes no sense, 130 interrupted.
     """
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    tokens = _with_dash_last(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     screen = open_screen()
     try:
@@ -32,3 +32,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BaseException as error:  # noqa: BLE001 - the edge of the process
         return explained(error, screen, as_json="--json" in tokens)
     return result if isinstance(result, int) else 0
+
+
+def _with_dash_last(tokens: Sequence[str]) -> list[str]:
+    """Move a lone `-`, which stands for stdin, behind the options: the parser takes it for one."""
+    dashes = [at for at, word in enumerate(tokens) if word == "-" and tokens[at - 1] != "--plan"]
+    if not dashes or "--" in tokens:
+        return list(tokens)
+    return [word for at, word in enumerate(tokens) if at != dashes[0]] + ["--", "-"]

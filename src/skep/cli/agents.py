@@ -3,13 +3,12 @@
 from typing import Annotated
 
 from cyclopts import Parameter
-from rich.table import Table
 from rich.text import Text
 
 from skep.agent.catalog import Catalog, read_catalog
 from skep.cli.documents import role_json, write_json
 from skep.cli.options import AsJson
-from skep.cli.screen import Screen, clean, clean_block, open_screen
+from skep.cli.screen import Screen, clean, clean_block, open_screen, plain_table, show
 from skep.settings import read_settings
 
 
@@ -21,14 +20,12 @@ def list_agents(*, json: AsJson = False) -> int:
     if json:
         write_json({"agents": [role_json(role) for role in roles]})
         return 0
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("agent", "model tier", "from"):
-        table.add_column(name, no_wrap=True)
+    table = plain_table("agent", "model tier", "from")
     table.add_column("what it does", overflow="fold")
     for role in roles:
         source = "built in" if role.source == "built in" else "this project"
         table.add_row(clean(role.name), role.tier, Text(source, "dim"), clean(role.description))
-    screen.out.print(table)
+    show(screen.out, table)
     return 0
 
 

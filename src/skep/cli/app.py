@@ -27,13 +27,13 @@ def build() -> App:
     )
     _add(app, WORK, Group("Work", sort_key=1))
     families = Group("Look and steer", sort_key=2)
-    app.command(_family("swarm", "Look at swarms, and steer them.", SWARM, families))
-    app.command(_family("agents", "See which agents a plan can name.", AGENTS, families))
+    app.command(_family("swarm", "Look at swarms, and steer them.", SWARM, group=families))
+    app.command(_family("agents", "See which agents a plan can name.", AGENTS, group=families))
     _add(app, TOOLS, Group("Set up", sort_key=3))
     return app
 
 
-def _family(name: str, about: str, commands: Sequence[Command], group: Group) -> App:
+def _family(name: str, about: str, commands: Sequence[Command], *, group: Group) -> App:
     """Build a command that has commands of its own."""
     examples = [command.examples[0] for command in commands[:EXAMPLES_OF_FAMILY]]
     app = App(name=name, help=about, help_epilogue=_epilogue(examples), group=group)

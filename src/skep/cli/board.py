@@ -54,7 +54,8 @@ class Board:
     status: SwarmStatus = SwarmStatus.ACTIVE
     began_at: float | None = None
     last_at: float = 0.0
-    last_seq: int = 0
+    peak: int = 0
+    """How many tasks ran at once, at most."""
 
     def know(self, tasks: Iterable[Task]) -> None:
         """Add rows for tasks that the board does not have yet."""
@@ -70,9 +71,10 @@ class Board:
 
     def apply(self, event: Event) -> None:
         """Take note of an event."""
-        self.last_at, self.last_seq = event.at, event.seq
+        self.last_at = event.at
         if event.task is not None:
             _apply(self.rows[event.task], event)
+            self.peak = max(self.peak, self.count(TaskStatus.RUNNING))
             return
         self.status = SWARM_LEADS_TO.get(event.kind, self.status)
         if event.kind in BEGINNINGS:

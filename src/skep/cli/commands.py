@@ -58,13 +58,13 @@ SWARM: Final = (
     ),
     Command(
         name="show",
-        target="skep.cli.swarms:show",
+        target="skep.cli.swarms:show_swarm",
         help="Show how a swarm stands, its tasks, and what to do next.",
         examples=("skep swarm show last", "skep swarm show 1d2f9c3a --json"),
     ),
     Command(
         name="tasks",
-        target="skep.cli.swarms:tasks",
+        target="skep.cli.swarms:list_tasks",
         help="List the tasks of a swarm in the order of its plan.",
         examples=("skep swarm tasks last", "skep swarm tasks last --json"),
     ),

@@ -1,7 +1,5 @@
-"""The end of a session: the report is written, and the user is told how it went and what is next."""
+"""The end of a session: the report is written, and the user told how it went and what is next."""
 
-import json
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,24 +7,24 @@ from typing import Final
 
 from rich.text import Text
 
+from skep.cli.board import Board
+from skep.cli.documents import write_json
 from skep.cli.export import Exported, default_report, export_artifacts, put_report, swarm_folder
-from skep.cli.failures import FAILED, INTERRUPTED
+from skep.cli.failures import FAILED, INTERRUPTED, leave
 from skep.cli.foreground import model_shown
 from skep.cli.ids import short
-from skep.cli.screen import Screen, clean, shown_seconds
+from skep.cli.screen import Screen, clean, show, shown_seconds
+from skep.cli.summary import summary
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.policy.endings import is_stalled
 from skep.ports.store import Durability
-from skep.records.event import Event
 from skep.records.ids import TaskRef
 from skep.records.outcome import Artifact
-from skep.records.swarm import ENDED, Swarm, SwarmMove, SwarmStatus
+from skep.records.swarm import ENDED, Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.records.values import Json
 from skep.settings import Settings
 
-LINES_SHOWN: Final = 12
-BEGINNINGS: Final = frozenset({SwarmMove.START, SwarmMove.RESUME, SwarmMove.REOPEN})
 STYLES: Final = {SwarmStatus.COMPLETED: "bold green", SwarmStatus.INTERRUPTED: "bold yellow"}
 
 
@@ -41,6 +39,7 @@ class Ending:
     report: Path | None
     text: str
     elapsed_s: float
+    agents_at_once: int
     store: str
     durability: str
 
@@ -49,6 +48,7 @@ async def conclude(
     handle: SwarmHandle, fleet: Fleet, settings: Settings, *, out: str | None
 ) -> Ending:
     """Write a swarm's report and artefacts, unless it was interrupted, and gather what to tell."""
+    board = await board_of(handle)
     swarm, text, report, exported = await handle.state(), "", None, Exported()
     if swarm.status is not SwarmStatus.INTERRUPTED:
         text = await handle.report()
@@ -62,24 +62,30 @@ async def conclude(
         exported=exported,
         report=report,
         text=text,
-        elapsed_s=elapsed([event async for event in handle.events(follow=False)]),
+        elapsed_s=board.elapsed_s(board.last_at),
+        agents_at_once=board.peak,
         store=settings.store,
         durability=fleet.store.durability,
     )
 
 
-def elapsed(events: Sequence[Event]) -> float:
-    """How long the last session took, from its events."""
-    began = [event.at for event in events if event.kind in BEGINNINGS]
-    return events[-1].at - began[-1] if began else 0.0
+async def board_of(handle: SwarmHandle) -> Board:
+    """Make the board that all events of a swarm so far add up to."""
+    board = Board()
+    board.know(await handle.tasks())
+    async for event in handle.events(follow=False):
+        board.apply(event)
+    return board
 
 
 def told(ending: Ending, screen: Screen, *, as_json: bool) -> int:
-    """Tell the user how the session ended; returns the exit code."""
+    """Tell the user how the session ended; returns the exit code, or leaves when interrupted."""
     if as_json:
-        sys.stdout.write(json.dumps(document(ending), indent=2) + "\n")
+        write_json(document(ending))
     else:
         _print(ending, screen)
+    if ending.swarm.status is SwarmStatus.INTERRUPTED:
+        leave(INTERRUPTED)  # the store is closed; tools in threads would be waited for
     return exit_code(ending.swarm)
 
 
@@ -104,6 +110,7 @@ def document(ending: Ending) -> dict[str, Json]:
         "workspace": swarm.request.workspace,
         "report": str(ending.report) if ending.report else None,
         "elapsed_s": round(ending.elapsed_s, 3),
+        "agents_at_once": ending.agents_at_once,
         "tasks": [_task(task, ending) for task in ending.tasks],
     }
     if swarm.status is not SwarmStatus.COMPLETED:
@@ -129,24 +136,6 @@ def waits_for(tasks: Sequence[Task], swarm: Swarm) -> str:
         return ""
     blocked = next(task for task in tasks if task.status is TaskStatus.BLOCKED)
     return f"Task {blocked.ref.key!r} needs a decision: {blocked.reason}"
-
-
-def in_short(report: str) -> list[str]:
-    r"""Take the first lines of a report: its section "In short", or else its opening.
-
-    >>> in_short("# Audit\n\n## In short\n\n- 3 files\n\n## More")
-    ['- 3 files']
-    """
-    lines = [line.strip() for line in report.splitlines()]
-    starts = [at for at, line in enumerate(lines) if line.lower() == "## in short"]
-    body = lines[starts[0] + 1 :] if starts else lines
-    taken: list[str] = []
-    for line in body:
-        if line.startswith("#") and taken:
-            break
-        if line and not line.startswith("#"):
-            taken.append(line)
-    return taken[:LINES_SHOWN]
 
 
 def _task(task: Task, ending: Ending) -> Json:
@@ -178,8 +167,7 @@ def _print(ending: Ending, screen: Screen) -> None:
         _print_interruption(ending, screen)
         return
     out.print(_verdict(ending))
-    for line in in_short(ending.text):
-        out.print(Text(f"  {clean(line)}"))
+    show(out, summary(ending.text, is_ascii=screen.is_ascii))
     out.print()
     for name, value in _pointers(ending):
         out.print(Text.assemble((f"{name:<11}", "dim"), value), soft_wrap=True)
@@ -205,7 +193,10 @@ def _pointers(ending: Ending) -> Iterator[tuple[str, str]]:
 def _verdict(ending: Ending) -> Text:
     swarm = ending.swarm
     done = swarm.counts.get(TaskStatus.SUCCEEDED, 0)
-    figures = f": {done} of {swarm.tasks_total} tasks in {shown_seconds(ending.elapsed_s)}"
+    figures = (
+        f": {done} of {swarm.tasks_total} tasks in {shown_seconds(ending.elapsed_s)},"
+        f" up to {ending.agents_at_once} agents at once"
+    )
     reason = swarm.reason or waits_for(ending.tasks, swarm)
     text = Text.assemble((swarm.status.capitalize(), STYLES.get(swarm.status, "bold red")), figures)
     return text.append(f" ({clean(reason)})" if reason else "")

@@ -47,7 +47,14 @@ def leave_at_once(screen: Screen) -> NoReturn:
     """End the process now, leaving no trace on the terminal; the store is crash-safe."""
     screen.err.show_cursor()
     screen.out.show_cursor()
-    os._exit(INTERRUPTED)
+    leave(INTERRUPTED)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process without waiting for its threads."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def _told(error: BaseException) -> tuple[str, str, str, int]:

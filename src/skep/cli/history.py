@@ -15,7 +15,7 @@ from skep.cli.foreground import heading_of
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, StoreUrl, SwarmName
 from skep.cli.progress import keep_up, shown
-from skep.cli.screen import clean, open_screen
+from skep.cli.screen import clean, open_screen, plain_table, show
 from skep.cli.swarms import local_time
 from skep.compose import is_worked_on, open_fleet, system_clock
 from skep.hive.fleet import Fleet, SwarmHandle
@@ -65,7 +65,7 @@ async def journal(
         listed = [dict(step_json(step)) for step in steps]
         write_json({"swarm": handle.id, "steps": [*listed]})
     else:
-        open_screen().out.print(_step_table(steps))
+        show(open_screen().out, _step_table(steps))
     return 0
 
 
@@ -105,11 +105,7 @@ async def _steps_of(fleet: Fleet, ref: TaskRef, *, runs: int) -> list[Step]:
 
 
 def _step_table(steps: list[Step]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("task", "run", "step", "effect", "state"):
-        table.add_column(name, no_wrap=True)
-    for name in ("calls", "size"):
-        table.add_column(name, justify="right", no_wrap=True)
+    table = plain_table("task", ">run", "step", "effect", "state", ">calls", ">size")
     for step in steps:
         size = decimal(len(step.value.encode())) if step.value is not None else ""
         table.add_row(

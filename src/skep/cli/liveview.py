@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -16,6 +16,7 @@ from skep.records.task import TaskStatus
 
 BAR_CELLS: Final = 24
 LINES_OF_HEADING: Final = 6
+ROOM_FOR_ECHO: Final = 4
 NAMES_SHOWN: Final = 3
 STYLES_OF_SWARM: Final = {
     SwarmStatus.COMPLETED: "bold green",
@@ -47,12 +48,12 @@ class Heading:
 class LiveView:
     """Draws the board as it is now."""
 
-    def __init__(self, heading: Heading, board: Board, clock: Clock, *, is_ascii: bool) -> None:
+    def __init__(self, heading: Heading, board: Board, console: Console, *, clock: Clock) -> None:
         self._heading = heading
         self._board = board
+        self._console = console
         self._clock = clock
-        self._is_ascii = is_ascii
-        self.height = 40
+        self._is_ascii = console.options.ascii_only
 
     def render(self) -> RenderableType:
         """Draw the heading and the tasks."""
@@ -69,10 +70,9 @@ class LiveView:
             f"\n{heading.model}{separator}{heading.store}{separator}{heading.swarm}\n", "dim"
         )
         text.append_text(self._bar())
-        agents = board.count(TaskStatus.RUNNING)
         figures = (
             f"  {board.done}/{len(board.rows)} tasks",
-            f"{agents} {'agent' if agents == 1 else 'agents'} at work",
+            _agents(board),
             shown_seconds(board.elapsed_s(now)),
         )
         text.append(separator.join(figures))
@@ -95,7 +95,8 @@ class LiveView:
             table.add_column(no_wrap=True, max_width=28, overflow="ellipsis")
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
         table.add_column(justify="right", no_wrap=True)
-        table.expand = True
+        # A full line would make the terminal's echo of Ctrl-C wrap, and push the view out of place.
+        table.width = self._console.width - ROOM_FOR_ECHO
         for row in rows:
             table.add_row(*self._cells(row, now))
         if hidden:
@@ -138,9 +139,16 @@ class LiveView:
     def _shown(self) -> tuple[list[Row], int]:
         """Choose the rows that fit the height: those at work first, in the order of the plan."""
         rows = list(self._board.rows.values())
-        room = max(self.height - LINES_OF_HEADING, 3)
+        room = max(self._console.height - LINES_OF_HEADING, 3)
         if len(rows) <= room:
             return rows, 0
         by_interest = sorted(rows, key=lambda row: _ORDER_WHEN_CROWDED.get(row.status, 4))
         chosen = {row.key for row in by_interest[:room]}
         return [row for row in rows if row.key in chosen], len(rows) - room
+
+
+def _agents(board: Board) -> str:
+    """Count the agents at work, or, once they have gone, how many there were at once."""
+    count = board.count(TaskStatus.RUNNING)
+    words = "agent" if (count or board.peak) == 1 else "agents"
+    return f"{count} {words} at work" if count else f"up to {board.peak} {words} at once"

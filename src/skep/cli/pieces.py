@@ -7,7 +7,6 @@ from typing import Annotated
 
 from cyclopts import Parameter
 from rich.filesize import decimal
-from rich.table import Table
 from rich.text import Text
 
 from skep.cli.documents import write_json
@@ -15,7 +14,7 @@ from skep.cli.ending import near
 from skep.cli.export import export_artifacts
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
-from skep.cli.screen import clean, clean_block, open_screen
+from skep.cli.screen import clean, clean_block, open_screen, plain_table, show
 from skep.compose import open_fleet
 from skep.hive.fleet import SwarmHandle
 from skep.records.errors import ArtifactNotFound, InvalidInput
@@ -99,14 +98,11 @@ def _print_list(handle: SwarmHandle, pieces: Sequence[Piece]) -> None:
     if not pieces:
         out.print("No task of this swarm left an artefact.")
         return
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    table.add_column("artefact", no_wrap=True)
-    table.add_column("size", justify="right", no_wrap=True)
-    table.add_column("type", no_wrap=True)
+    table = plain_table("artefact", ">size", "type")
     for piece in pieces:
         size = decimal(piece[1].size_bytes)
         table.add_row(clean(_full_name(piece)), size, Text(clean(piece[1].media_type), "dim"))
-    out.print(table)
+    show(out, table)
     out.print()
     example = f"skep swarm artifacts {short(handle.id)} {clean(_full_name(pieces[0]))}"
     out.print(Text.assemble(("Print one  ", "dim"), example), soft_wrap=True)

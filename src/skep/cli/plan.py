@@ -10,7 +10,7 @@ from rich.text import Text
 from skep.cli.documents import write_json
 from skep.cli.options import AsJson
 from skep.cli.request import Wish, read_wish
-from skep.cli.screen import Screen, clean, open_screen
+from skep.cli.screen import Screen, clean, open_screen, show
 from skep.records.codec import spec_json
 from skep.records.ids import TaskKey
 from skep.records.task import TaskSpec
@@ -49,7 +49,7 @@ def show_plan(wish: Wish, screen: Screen) -> None:
         side_by_side = f"{len(stage)} tasks side by side" if len(stage) > 1 else "1 task"
         out.print()
         out.print(Text(f"Stage {number}: {side_by_side}", "cyan"))
-        out.print(_table(stage, is_first=number == 1))
+        show(out, _table(stage, is_first=number == 1))
     out.print()
     out.print(Text(f'To work on it: skep run "{clean(wish.objective)}"', "dim"), soft_wrap=True)
 

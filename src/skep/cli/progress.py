@@ -47,7 +47,7 @@ def shown(
     if not is_live(console):
         yield Lines(console, after=heading.after)
         return
-    view = LiveView(heading, board, clock, is_ascii=console.options.ascii_only)
+    view = LiveView(heading, board, console, clock=clock)
     with Live(
         get_renderable=view.render,
         console=console,

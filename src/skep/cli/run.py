@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
-from skep.cli.ending import Ending, conclude, told
+from skep.cli.ending import conclude, told
 from skep.cli.export import checked_out
 from skep.cli.failures import FAILED
 from skep.cli.foreground import Foreground, check_servable, work_on
@@ -33,7 +33,11 @@ class Asked(Working):
     ] = None
     plan: Annotated[
         str | None,
-        Parameter(metavar="FILE", help="A plan to work on, in JSON or YAML; `-` reads stdin."),
+        Parameter(
+            metavar="FILE",
+            allow_leading_hyphen=True,
+            help="A plan to work on, in JSON or YAML; `-` reads stdin.",
+        ),
     ] = None
     model: Annotated[
         str | None, Parameter(metavar="NAME", help="The model, as provider:name, or `offline`.")
@@ -55,8 +59,7 @@ def run(
 ) -> int:
     """Work on an objective in the foreground; returns the exit code."""
     settings, screen = read_settings(store=asked.store), open_screen()
-    if asked.out:
-        checked_out(asked.out)
+    terms = _terms(asked, settings)
     wish = read_wish(
         objective, settings, plan=asked.plan, input_file=asked.input, model=asked.model
     )
@@ -65,34 +68,58 @@ def run(
     if not _confirmed(wish, screen, asked):
         screen.err.print("Nothing was run.")
         return FAILED
-    ending = asyncio.run(_worked(wish, settings, screen, asked=asked))
-    return told(ending, screen, as_json=asked.json)
+    return asyncio.run(_worked(wish, terms, screen))
 
 
-async def _worked(wish: Wish, settings: Settings, screen: Screen, *, asked: Asked) -> Ending:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """The terms of a run, read before anything begins."""
+
+    settings: Settings
+    slots: int
+    timeout_s: float | None
+    workspace: str
+    out: str | None
+    as_json: bool
+
+
+def _terms(asked: Asked, settings: Settings) -> _Terms:
+    if asked.out:
+        checked_out(asked.out)
+    return _Terms(
+        settings=settings,
+        slots=agents_at_once(asked.max_agents, SLOTS),
+        timeout_s=seconds(asked.timeout) if asked.timeout else None,
+        workspace=read_workspace(asked.workspace),
+        out=asked.out,
+        as_json=asked.json,
+    )
+
+
+async def _worked(wish: Wish, terms: _Terms, screen: Screen) -> int:
     """Submit the swarm, work on it until it rests, and write its report."""
-    slots = agents_at_once(asked.max_agents, SLOTS)
-    async with open_fleet(settings) as fleet:
+    async with open_fleet(terms.settings) as fleet:
         swarm = SwarmId(fleet.registry.chance.uuid())
         handle = await fleet.submit(
             wish.objective,
             wish.plan,
             swarm=swarm,
             queue=run_queue(swarm),
-            max_agents=slots,
-            timeout_s=seconds(asked.timeout) if asked.timeout else None,
-            workspace=read_workspace(asked.workspace),
+            max_agents=terms.slots,
+            timeout_s=terms.timeout_s,
+            workspace=terms.workspace,
             model=wish.model,
         )
         foreground = Foreground(
             fleet=fleet,
-            settings=settings,
+            settings=terms.settings,
             screen=screen,
-            stage=stage(screen, as_json=asked.json),
-            slots=slots,
+            stage=stage(screen, as_json=terms.as_json),
+            slots=terms.slots,
         )
         await work_on(handle, foreground)
-        return await conclude(handle, fleet, settings, out=asked.out)
+        ending = await conclude(handle, fleet, terms.settings, out=terms.out)
+    return told(ending, screen, as_json=terms.as_json)
 
 
 def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:
@@ -101,7 +128,7 @@ def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:
     if console is None:
         return
     if wish.notice:
-        console.print(wish.notice, style="dim")
+        console.print(f"{wish.notice}\n", style="dim")
     if not is_live(console):
         count = len(wish.plan.tasks)
         console.print(f"Objective: {clean(wish.objective)}", soft_wrap=True)

@@ -13,7 +13,8 @@ from functools import partial
 from io import TextIOWrapper
 from typing import BinaryIO, Final, TextIO, cast
 
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.table import Table
 
 from skep.records.task import TaskStatus
 from skep.settings import read_settings
@@ -70,6 +71,27 @@ def open_screen() -> Screen:
 def is_live(console: Console) -> bool:
     """Say whether a view that redraws itself can be shown."""
     return console.file.isatty() and not console.is_dumb_terminal
+
+
+def show(console: Console, laid_out: RenderableType) -> None:
+    """Print a table, without the spaces that would fill its lines where nobody sees them."""
+    if console.is_terminal:
+        console.print(laid_out)
+        return
+    with console.capture() as captured:
+        console.print(laid_out)
+    console.file.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+
+
+def plain_table(*names: str) -> Table:
+    """Begin a table without lines; a name that begins with `>` is a column of figures."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for name in names:
+        is_right = name.startswith(">")
+        table.add_column(
+            name.removeprefix(">"), justify="right" if is_right else "left", no_wrap=True
+        )
+    return table
 
 
 def glyph(status: TaskStatus, *, is_ascii: bool) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from skep.cli.export import swarm_folder
 from skep.cli.foreground import model_shown
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
-from skep.cli.screen import Screen, clean, glyph, open_screen, shown_seconds
+from skep.cli.screen import Screen, clean, glyph, open_screen, plain_table, show, shown_seconds
 from skep.compose import is_worked_on, open_fleet
 from skep.policy.endings import is_stalled
 from skep.records.swarm import Swarm, SwarmStatus
@@ -36,13 +36,13 @@ async def list_swarms(
     if common.json:
         write_json({"swarms": [swarm_json(swarm) for swarm in swarms]})
     elif swarms:
-        open_screen().out.print(_list(swarms, settings))
+        show(open_screen().out, _list(swarms, settings))
     else:
         open_screen().out.print('No swarms here. Begin one: skep run "Audit this repository"')
     return 0
 
 
-async def show(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+async def show_swarm(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """Show how a swarm stands, its tasks, and what to do next."""
     settings, screen = read_settings(store=common.store), open_screen()
     async with open_fleet(settings) as fleet:
@@ -54,7 +54,7 @@ async def show(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
         write_json({**swarm_json(state), "worked_on": is_at_work, "tasks": [*listed]})
         return 0
     _print_heading(state, tasks, screen, is_at_work=is_at_work)
-    screen.out.print(task_table(tasks, is_ascii=screen.is_ascii))
+    show(screen.out, task_table(tasks, is_ascii=screen.is_ascii))
     screen.out.print()
     report = swarm_folder(settings, state.id) / "report.md"
     if report.exists():
@@ -63,7 +63,7 @@ async def show(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     return 0
 
 
-async def tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+async def list_tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """List the tasks of a swarm in the order of its plan."""
     screen = open_screen()
     async with open_fleet(read_settings(store=common.store)) as fleet:
@@ -73,7 +73,7 @@ async def tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
         written = [dict(task_json(task)) for task in listed]
         write_json({"swarm": handle.id, "tasks": [*written]})
     else:
-        screen.out.print(task_table(listed, is_ascii=screen.is_ascii))
+        show(screen.out, task_table(listed, is_ascii=screen.is_ascii))
     return 0
 
 
@@ -93,11 +93,7 @@ def next_for(swarm: Swarm, *, is_at_work: bool) -> str:
 
 def task_table(tasks: Sequence[Task], *, is_ascii: bool) -> Table:
     """Lay tasks out, with the reason of those that did not succeed."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("", "task", "agent", "status"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("tries", justify="right", no_wrap=True)
-    table.add_column("took", justify="right", no_wrap=True)
+    table = plain_table("", "task", "agent", "status", ">tries", ">took")
     table.add_column("what", overflow="fold")
     for task in tasks:
         sign, style = glyph(task.status, is_ascii=is_ascii)
@@ -124,9 +120,7 @@ def local_time(at: float) -> str:
 
 
 def _list(swarms: Sequence[Swarm], settings: Settings) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    for name in ("swarm", "status", "tasks", "model", "begun"):
-        table.add_column(name, no_wrap=True)
+    table = plain_table("swarm", "status", ">tasks", "model", "begun")
     table.add_column("objective", no_wrap=True, overflow="ellipsis", ratio=1)
     for swarm in swarms:
         done = swarm.counts.get(TaskStatus.SUCCEEDED, 0)

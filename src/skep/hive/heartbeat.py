@@ -1,7 +1,7 @@
 """The heartbeat: leases are renewed from a thread of its own, so a busy loop does not lose them.
 
 A thread that beats also keeps a stuck task alive; the hard deadline of the lease, which no beat
-moves, is what ends that (CONTRACT.md, D18).
+moves, is what ends that (docs/leases.md).
 """
 
 import asyncio

@@ -42,6 +42,7 @@ class Settler:
             for _, verdict in batch:
                 if not verdict.done():
                     verdict.set_exception(_again(error))
+                    verdict.exception()  # whoever flushed hears of it by `raise`, not from its own
             raise
         for (_, verdict), answer in zip(batch, verdicts, strict=True):
             if not verdict.done():

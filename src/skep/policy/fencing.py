@@ -21,7 +21,7 @@ def is_current(held: Held, token: Token) -> bool:
 
 
 def judge(held: Held | None, token: Token, digest: str) -> SettleVerdict:
-    """Decide what becomes of a settlement (CONTRACT.md, invariants 9, 10, 16 and 27)."""
+    """Decide what becomes of a settlement (docs/contract.md, 9, 10, 16 and 27)."""
     if held is None or not is_same_grant(held, token):
         return SettleVerdict.FENCED
     if held.spent:

@@ -1,4 +1,4 @@
-"""What the journal answers to an intent or a result (CONTRACT.md, 19 to 23, D6 to D9)."""
+"""What the journal answers to an intent or a result (docs/contract.md, 19 to 23)."""
 
 from skep.records.limits import RUN_STEPS_MAX
 from skep.records.step import Effect, Intent, Record, Step, StepState, StepVerdict

@@ -126,7 +126,7 @@ def _input_bytes(task: TaskSpec) -> int:
 
 
 def _check_text(text: str, *, subject: str) -> None:
-    # SQLite and Postgres refuse what JSON admits: NUL and lone surrogates (CONTRACT.md, S8).
+    # SQLite and Postgres refuse what JSON admits: NUL and lone surrogates.
     if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
         raise PlanRefused(f"The {subject} holds a NUL or half of a surrogate pair.")
 

@@ -2,7 +2,7 @@
 
 The token names the store's incarnation, the task, its run, the attempt and a random nonce of the
 grant, and is compared for equality inside every write. A lease that ran out revokes nothing; the
-next grant does (CONTRACT.md, invariants 8 to 11).
+next grant does (docs/contract.md, 8 to 11).
 """
 
 from dataclasses import dataclass

@@ -19,7 +19,7 @@ from skep.records.values import Json
 LEAD_CHARS_MAX: Final = 300
 
 _DEEPEST: Final = 6
-_OPENING: Final = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,}).*")
+_OPENING: Final = re.compile(r"(?P<fence>`{3,}(?=[^`]*$)|~{3,})[^|]*")
 _CLOSING: Final = re.compile(r" {0,3}(?P<fence>`{3,}|~{3,})[ \t]*")
 _BEFORE: Final = r"(?P<before>\s*(?:(?:>|[-*+]\s|\d{1,9}[.)]\s)\s*)*)"
 _ODD_FENCE: Final = re.compile(_BEFORE + r"(?:`{3}|~{3})")
@@ -30,7 +30,8 @@ _PROSE: Final = re.compile(
 )
 _ITEM: Final = re.compile(r"\s*(?:[-*+]|\d{1,9}[.)])\s+")
 _CODE: Final = re.compile(r"(`+)(?!`).*?(?<!`)\1(?!`)")
-_TAG: Final = re.compile(r"(?P<code>(`+)(?!`).*?(?<!`)\2(?!`))|<(?=[A-Za-z/!?])")
+_ANY_TAG: Final = re.compile(r"<(?=[A-Za-z/!?])")
+_TAG: Final = re.compile(f"{_CODE.pattern}|{_ANY_TAG.pattern}")
 _UNSEEN: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
     "\ud800-\udfff]"
@@ -41,10 +42,10 @@ def tamed(text: str, *, level: int) -> str:
     r"""Give a text its place in a document: its highest heading at `level`, its fences closed.
 
     >>> tamed("# Found\n\n<!-- it", level=3)
-    '### Found\n\n\\<!-- it'
+    '### Found\n\n&lt;!-- it'
     """
-    if (value := _value_of(text)) is not None:
-        return _verbatim(json.dumps(value, indent=2, sort_keys=True), "json")
+    if value := _value_in(text):
+        return _verbatim(value, "json")
     lines = _lines_of(text)
     if any(not is_code and _ODD_FENCE.match(line) for line, is_code in _told(lines)):
         return _verbatim("\n".join(lines), "text")
@@ -66,7 +67,7 @@ def lead_of(text: str) -> str:
     >>> lead_of("# Found\n\n- one thing\n- another")
     'one thing'
     """
-    if _value_of(text) is not None:
+    if _value_in(text):
         shown = text if len(text) <= LEAD_CHARS_MAX else text[: LEAD_CHARS_MAX - 1] + "…"
         return f"It returned the value {code(shown, chars_max=LEAD_CHARS_MAX)}."
     words: list[str] = []
@@ -80,15 +81,15 @@ def lead_of(text: str) -> str:
     return plain(" ".join(words).replace("**", ""), chars_max=LEAD_CHARS_MAX)
 
 
-def _value_of(text: str) -> Json:
-    """Read what a function agent returned; a text of its own is no value."""
+def _value_in(text: str) -> str:
+    """Write what a function agent returned for people; a text of its own is no value."""
     if not text.startswith(("{", "[")):
-        return None
+        return ""
     try:
         value: Json = json.loads(text)
+        return _cleaned(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False))
     except (ValueError, RecursionError):
-        return None
-    return value
+        return ""
 
 
 def _verbatim(text: str, language: str) -> str:
@@ -149,9 +150,8 @@ def _without_tags(lines: Iterable[str]) -> list[str]:
     """Escape what opens HTML, but inside of code where that can be told line by line."""
     block = list(lines)
     is_plain = not any("\\`" in line or "`" in _CODE.sub("", line) for line in block)
-    if not is_plain:
-        return [re.sub(r"<(?=[A-Za-z/!?])", r"\\<", line) for line in block]
-    return [_TAG.sub(lambda found: found[0] if found["code"] else "\\<", line) for line in block]
+    tag = _TAG if is_plain else _ANY_TAG
+    return [tag.sub(lambda found: "&lt;" if found[0] == "<" else found[0], line) for line in block]
 
 
 def _level_of(line: str) -> int:

@@ -11,7 +11,7 @@ from skep.agent.offline.sections.words import counted
 
 EVIDENCE_LEVEL: Final = 3
 """Where the headings of a report's evidence begin inside the synthesis."""
-EVIDENCE_CHARS_MAX: Final = 30_000
+EVIDENCE_CHARS_MAX: Final = 16_000
 LINE_CHARS_MAX: Final = 5_000
 """The longest lead or remark that the offline model writes, with room to spare."""
 

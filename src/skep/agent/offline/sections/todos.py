@@ -92,7 +92,8 @@ def _remarks(found: Todos) -> Iterator[Remark]:
         places = [
             place(item["path"], item["line"]) for item in found["items"] if item["marker"] in _ORDER
         ]
-        first = f", such as {listed(places[:_EXAMPLES_MAX])}" if places else ""
+        such_as = "such as" if len(places) > _EXAMPLES_MAX else "in"
+        first = f", {such_as} {listed(places[:_EXAMPLES_MAX])}" if places else ""
         yield Remark(Rule.MARKED, f"{markers}{first}.")
     crowded = [row for row in found["files"] if row["lines"] >= _CROWD]
     if crowded:

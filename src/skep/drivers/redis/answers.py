@@ -1,0 +1,208 @@
+"""How the functions' answers and the rows become records and errors."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from skep.records.codec import request_from, spec_from
+from skep.records.command import Order, Receipt, ReceiptVerdict
+from skep.records.errors import (
+    CommandConflict,
+    Conflict,
+    DuplicateTask,
+    Fenced,
+    IllegalMove,
+    LimitExceeded,
+    SkepError,
+    SwarmClosed,
+    SwarmNotFound,
+    TaskNotFound,
+    UnknownDependency,
+)
+from skep.records.event import Event
+from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.lease import Beat, BeatVerdict, Grant, Token
+from skep.records.outcome import Artifact
+from skep.records.step import Effect, Step, StepAnswer, StepState, StepVerdict
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task, TaskStatus
+from skep.records.values import Digest, parsed
+
+Fields = Mapping[str, str]
+
+
+def receipt_of(
+    answer: Sequence[str], swarm: SwarmId, *, refusal: SkepError | None
+) -> Receipt | SkepError:
+    """Read the answer to a submission or an addition."""
+    verdict, *rest = answer
+    match verdict:
+        case "OK":
+            return Receipt(verdict=ReceiptVerdict.OK, swarm=swarm)
+        case "ALREADY":
+            return Receipt(verdict=ReceiptVerdict.ALREADY, swarm=SwarmId(rest[0]))
+        case "REFUSED" if refusal is not None:
+            return refusal
+        case "CONFLICT":
+            return CommandConflict()
+        case "EXISTS":
+            return CommandConflict(f"Swarm {swarm} exists already.")
+        case _:
+            return _refusal(verdict, rest, swarm)
+
+
+def _refusal(verdict: str, rest: Sequence[str], swarm: SwarmId) -> SkepError:
+    match verdict:
+        case "NOSWARM":
+            return SwarmNotFound(swarm=swarm)
+        case "CLOSED":
+            return SwarmClosed(f"Swarm {swarm} is {rest[0]} and takes no more tasks.")
+        case "FENCED":
+            return Fenced()
+        case "DUPLICATE":
+            return DuplicateTask(task=rest[0])
+        case "UNKNOWN":
+            return UnknownDependency(task=rest[0], missing=rest[1])
+        case "LIMIT":
+            return LimitExceeded(limit=rest[0], allowed=float(rest[1]), actual=float(rest[2]))
+        case _:
+            raise AssertionError(f"an answer that nobody gives: {verdict}")
+
+
+def steered(answer: Sequence[str], order: Order) -> SwarmStatus | SkepError:
+    """Read the answer to an order."""
+    verdict, *rest = answer
+    match verdict:
+        case "OK":
+            return SwarmStatus(rest[0])
+        case "ILLEGAL":
+            return IllegalMove(status=rest[0], move=order.move)
+        case "NOTHING":
+            return Conflict(
+                "There is nothing to retry: no task failed, is blocked or was cancelled."
+            )
+        case "NOTASK":
+            return TaskNotFound(swarm=order.swarm, task=rest[0])
+        case "BUSY":
+            return Conflict(
+                f"Task {rest[0]!r} is {rest[1]} and cannot begin anew.",
+                hint="Wait until it has ended, or cancel the swarm.",
+            )
+        case _:
+            return _refusal(verdict, rest, order.swarm)
+
+
+def grant_of(row: Sequence[Any], *, incarnation: str) -> Grant:
+    """Read one grant of a claim."""
+    swarm, key, run, attempt, nonce, spec, failures, lease, hard, ups = row
+    return Grant(
+        token=Token(
+            incarnation=incarnation,
+            swarm=SwarmId(swarm),
+            task=TaskKey(key),
+            run=int(run),
+            attempt=int(attempt),
+            nonce=nonce,
+        ),
+        spec=spec_from(spec),
+        waited_for=tuple(TaskKey(up) for up in ups),
+        failures=int(failures),
+        lease_until=float(lease),
+        hard_until=float(hard),
+    )
+
+
+def beat_of(row: Sequence[str]) -> Beat:
+    """Read one answer to a renewal."""
+    verdict, status, until = row
+    return Beat(
+        verdict=BeatVerdict(verdict),
+        swarm_status=SwarmStatus(status) if status else None,
+        lease_until=float(until),
+    )
+
+
+def step_answer_of(row: Sequence[str]) -> StepAnswer:
+    """Read one answer of the journal."""
+    return StepAnswer(verdict=StepVerdict(row[0]), value=row[1] if len(row) > 1 else None)
+
+
+def swarm_of(swarm: SwarmId, fields: Fields) -> Swarm:
+    """Read a swarm's hash."""
+    return Swarm(
+        id=swarm,
+        request=request_from(fields["request"]),
+        status=SwarmStatus(fields["status"]),
+        sealed=fields["sealed"] == "1",
+        counts={status: int(fields[f"n:{status}"]) for status in TaskStatus},
+        last_seq=int(fields["seq"]),
+        created_at=float(fields["created_at"]),
+        ended_at=_time(fields["ended_at"]),
+        deadline=_time(fields["deadline"]),
+        reason=fields["reason"],
+    )
+
+
+def task_of(ref: TaskRef, fields: Fields, *, is_last: bool) -> Task:
+    """Read a task's hash."""
+    return Task(
+        ref=ref,
+        ordinal=int(fields["ordinal"]),
+        spec=spec_from(fields["spec"]),
+        status=TaskStatus(fields["status"]),
+        unmet=int(fields["unmet"]),
+        is_last=is_last,
+        run=int(fields["run"]),
+        attempt=int(fields["attempt"]),
+        failures=int(fields["failures"]),
+        outcome=fields["outcome"] or None,
+        reason=fields["reason"],
+        worker=WorkerId(fields["worker"]) if fields["worker"] else None,
+        lease_until=_time(fields["lease_until"]),
+        hard_until=_time(fields["hard_until"]),
+        wake_at=_time(fields["wake_at"]),
+        started_at=_time(fields["started_at"]),
+        ended_at=_time(fields["ended_at"]),
+    )
+
+
+def artifacts_of(fields: Fields) -> list[Artifact]:
+    """Read what a task left behind, by name."""
+    rows: Any = parsed(fields["artifacts"] or "[]")
+    found = [
+        Artifact(name=name, media_type=media, digest=Digest(digest), size_bytes=size)
+        for name, media, digest, size in rows
+    ]
+    return sorted(found, key=lambda artifact: artifact.name)
+
+
+def step_of(ref: TaskRef, run: int, text: str) -> Step:
+    """Read a line of the journal."""
+    fields: Any = parsed(text)
+    return Step(
+        ref=ref,
+        run=run,
+        key=fields["key"],
+        fingerprint=Digest(fields["fingerprint"]),
+        effect=Effect(fields["effect"]),
+        state=StepState(fields["state"]),
+        intent=fields["intent"],
+        calls=int(fields["calls"]),
+        value=fields.get("value"),
+    )
+
+
+def event_of(swarm: SwarmId, text: str) -> Event:
+    """Read an event."""
+    fields: Any = parsed(text)
+    return Event(
+        swarm=swarm,
+        seq=fields["seq"],
+        kind=fields["kind"],
+        at=fields["at"],
+        task=TaskKey(fields["task"]) if "task" in fields else None,
+        data=fields["data"],
+    )
+
+
+def _time(text: str) -> float | None:
+    return float(text) if text else None

@@ -1,0 +1,150 @@
+"""How commands are written as the JSON that the functions read."""
+
+from typing import cast
+
+from skep.records.codec import request_json, spec_text
+from skep.records.command import Addition, Order, Submission
+from skep.records.lease import Offer, Token
+from skep.records.outcome import (
+    Failed,
+    Retried,
+    Settlement,
+    Snoozed,
+    Succeeded,
+    move_of,
+    reason_of,
+    told,
+)
+from skep.records.step import Entry, Intent
+from skep.records.swarm import SwarmMove, SwarmStatus
+from skep.records.task import TaskSpec, lane_of
+from skep.records.values import Json, canonical
+
+GOALS = {
+    SwarmMove.PAUSE: SwarmStatus.PAUSED,
+    SwarmMove.INTERRUPT: SwarmStatus.INTERRUPTED,
+    SwarmMove.CANCEL: SwarmStatus.CANCELLED,
+}
+
+
+def token_json(token: Token) -> dict[str, Json]:
+    """A token."""
+    return {
+        "incarnation": token.incarnation,
+        "swarm": token.swarm,
+        "task": token.task,
+        "run": token.run,
+        "attempt": token.attempt,
+        "nonce": token.nonce,
+    }
+
+
+def submission_ask(submission: Submission, *, refused: bool) -> str:
+    """A submission; `refused` when its plan was found wanting."""
+    fields: dict[str, Json] = {
+        "command": submission.command,
+        "digest": submission.digest,
+        "swarm": submission.swarm,
+        "sealed": submission.plan.sealed,
+        "request": canonical(request_json(submission.request)),
+        "cap": submission.request.max_agents,
+        "priority": submission.request.priority,
+        "refused": refused,
+        "tasks": [] if refused else [_spec(task) for task in submission.plan.tasks],
+    }
+    if submission.request.timeout_s is not None:
+        fields["timeout_s"] = submission.request.timeout_s
+    return canonical(fields)
+
+
+def addition_ask(addition: Addition, *, refused: bool) -> str:
+    """An addition; `refused` when its tasks were found wanting."""
+    fields: dict[str, Json] = {
+        "command": addition.command,
+        "digest": addition.digest,
+        "swarm": addition.swarm,
+        "refused": refused,
+        "tasks": [_spec(task) for task in addition.tasks],
+    }
+    if addition.token is not None:
+        fields["token"] = token_json(addition.token)
+    return canonical(fields)
+
+
+def offer_ask(offer: Offer) -> str:
+    """An offer."""
+    return canonical(
+        {
+            "worker": offer.worker,
+            "queues": cast("Json", sorted(offer.queues)),
+            "kinds": cast("Json", sorted(offer.kinds)),
+            "capabilities": cast("Json", sorted(offer.capabilities)),
+            "lease_s": offer.lease_s,
+        }
+    )
+
+
+def settlement_ask(settlement: Settlement) -> str:
+    """A settlement, with what the move and its event need."""
+    outcome = settlement.outcome
+    fields: dict[str, Json] = {
+        "token": token_json(settlement.token),
+        "digest": settlement.digest,
+        "move": move_of(outcome),
+        "reason": reason_of(outcome),
+        "told": canonical(told(outcome)),
+    }
+    if isinstance(outcome, Retried | Failed):
+        fields["is_failure"] = True
+    if isinstance(outcome, Retried | Snoozed):
+        fields["wake_at"] = repr(float(outcome.wake_at))
+    if isinstance(outcome, Succeeded):
+        fields["outcome"] = canonical(outcome.value)
+        fields["artifacts"] = canonical(
+            [
+                [artifact.name, artifact.media_type, artifact.digest, artifact.size_bytes]
+                for artifact in outcome.artifacts
+            ]
+        )
+    return canonical(fields)
+
+
+def order_ask(order: Order) -> str:
+    """An order to steer."""
+    return canonical(
+        {
+            "swarm": order.swarm,
+            "move": order.move,
+            "goal": GOALS.get(order.move, ""),
+            "tasks": list[Json](order.tasks),
+            "reason": order.reason,
+        }
+    )
+
+
+def entry_ask(entry: Entry) -> str:
+    """An intent, or a result when it has a value."""
+    fields: dict[str, Json] = {
+        "token": token_json(entry.token),
+        "key": entry.key,
+        "fingerprint": entry.fingerprint,
+    }
+    if isinstance(entry, Intent):
+        fields |= {"effect": entry.effect, "intent": entry.intent}
+    else:
+        fields["value"] = entry.value
+    return canonical(fields)
+
+
+def _spec(spec: TaskSpec) -> Json:
+    return {
+        "key": spec.key,
+        "spec": spec_text(spec),
+        "lane": lane_of(spec),
+        "after": list[Json](spec.after),
+        "priority": spec.priority,
+        "tolerant": spec.tolerant,
+        "delay_s": spec.delay_s,
+        "timeout_s": spec.timeout_s,
+        "attempts_max": spec.retry.attempts_max,
+    }

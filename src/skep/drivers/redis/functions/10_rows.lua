@@ -1,0 +1,81 @@
+-- Rows.
+
+local SWARM_FIELDS = {
+  'status', 'sealed', 'cap', 'priority', 'seq', 'timeout_s', 'deadline', 'ended_at', 'reason'
+}
+local TASK_FIELDS = {
+  'status', 'unmet', 'run', 'attempt', 'failures', 'nonce', 'spent', 'lane', 'ordinal',
+  'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until'
+}
+
+local function base(id) return 'swarm:' .. id end
+local function task_key(id, key) return base(id) .. ':t:' .. key end
+local function ref(id, key) return id .. '/' .. key end
+local function unref(member)
+  local at = string.find(member, '/', 1, true)
+  return string.sub(member, 1, at - 1), string.sub(member, at + 1)
+end
+
+local function begin(now)
+  local at = tonumber(now)
+  if not at then
+    local t = redis.call('TIME')
+    at = tonumber(t[1]) + tonumber(t[2]) / 1000000
+  end
+  local incarnation = redis.call('HGET', 'skep:meta', 'incarnation')
+  return {at = at, incarnation = incarnation, sheets = {}, order = {}, rings = false, told = {}}
+end
+
+local function sheet(ctx, id)
+  local known = ctx.sheets[id]
+  if known ~= nil then return known end
+  local fields = {}
+  for _, name in ipairs(SWARM_FIELDS) do fields[#fields + 1] = name end
+  for _, status in ipairs(STATUSES) do fields[#fields + 1] = 'n:' .. status end
+  local row = redis.call('HMGET', base(id), unpack(fields))
+  if not row[1] then
+    ctx.sheets[id] = false
+    return false
+  end
+  local found = {
+    id = id, status = row[1], sealed = row[2], cap = tonumber(row[3]), priority = tonumber(row[4]),
+    seq = tonumber(row[5]), timeout_s = tonumber(row[6]), deadline = row[7], ended_at = row[8],
+    reason = row[9], counts = {}, seats = {}, events = {}, was = row[1]
+  }
+  for i, status in ipairs(STATUSES) do
+    found.counts[status] = tonumber(row[#SWARM_FIELDS + i])
+  end
+  local seats = redis.call('HGETALL', base(id) .. ':seats')
+  for i = 1, #seats, 2 do
+    local at = string.find(seats[i + 1], '|', 1, true)
+    found.seats[seats[i]] = {
+      vt = tonumber(string.sub(seats[i + 1], 1, at - 1)),
+      eligible = string.sub(seats[i + 1], at + 1) == '1',
+      ready = redis.call('ZCARD', base(id) .. ':ready:' .. seats[i])
+    }
+  end
+  ctx.sheets[id] = found
+  ctx.order[#ctx.order + 1] = id
+  return found
+end
+
+local function find(id, key)
+  local row = redis.call('HMGET', task_key(id, key), unpack(TASK_FIELDS))
+  if not row[1] then return false end
+  return {
+    id = id, key = key, status = row[1], unmet = tonumber(row[2]), run = tonumber(row[3]),
+    attempt = tonumber(row[4]), failures = tonumber(row[5]), nonce = row[6], spent = row[7],
+    lane = row[8], ordinal = tonumber(row[9]), priority = tonumber(row[10]),
+    tolerant = row[11] == '1', delay_s = tonumber(row[12]), attempts_max = tonumber(row[13]),
+    hard_until = tonumber(row[14])
+  }
+end
+
+local function set(task, columns)
+  local args = {}
+  for name, value in pairs(columns) do
+    args[#args + 1] = name
+    args[#args + 1] = value
+  end
+  redis.call('HSET', task_key(task.id, task.key), unpack(args))
+end

@@ -1,0 +1,230 @@
+-- Changes.
+
+local function tell(ctx, s, kind, key, data)
+  s.seq = s.seq + 1
+  local event = '{"seq":' .. s.seq .. ',"kind":' .. text(kind) .. ',"at":' .. num(ctx.at)
+  if key then event = event .. ',"task":' .. text(key) end
+  s.events[#s.events + 1] = event .. ',"data":' .. (data or '{}') .. '}'
+end
+
+local function reseat(ctx, s)
+  local may = s.status == 'active' and s.cap - s.counts.running > 0
+  for lane, seat in pairs(s.seats) do
+    local eligible = may and seat.ready > 0
+    if eligible and not seat.eligible then
+      local floor = tonumber(redis.call('HGET', 'skep:lane:' .. lane, 'floor'))
+      if floor > seat.vt then seat.vt = floor end
+      ctx.rings = true
+    end
+    if eligible ~= seat.eligible then seat.dirty = true end
+    seat.eligible = eligible
+  end
+end
+
+local function seat_of(s, lane)
+  local seat = s.seats[lane]
+  if seat then return seat end
+  local queue = string.sub(lane, 1, string.find(lane, '|', 1, true) - 1)
+  redis.call('SADD', 'skep:queue:' .. queue, lane)
+  redis.call('HSETNX', 'skep:lane:' .. lane, 'floor', 0)
+  redis.call('HSETNX', 'skep:lane:' .. lane, 'turn', 0)
+  redis.call('HINCRBY', 'skep:lane:' .. lane, 'seats', 1)
+  seat = {vt = 0, eligible = false, ready = 0, dirty = true}
+  s.seats[lane] = seat
+  return seat
+end
+
+local function leave(s)
+  for lane, _ in pairs(s.seats) do
+    redis.call('ZREM', 'skep:ring:' .. lane, s.id)
+    -- An empty ring keeps no floor, for there is nobody left to be fair to.
+    if redis.call('HINCRBY', 'skep:lane:' .. lane, 'seats', -1) <= 0 then
+      redis.call('DEL', 'skep:lane:' .. lane)
+      local queue = string.sub(lane, 1, string.find(lane, '|', 1, true) - 1)
+      redis.call('SREM', 'skep:queue:' .. queue, lane)
+    end
+    redis.call('DEL', base(s.id) .. ':ready:' .. lane)
+  end
+  redis.call('DEL', base(s.id) .. ':seats')
+  redis.call('ZREM', 'skep:deadlines', s.id)
+  s.seats = {}
+  for _, member in ipairs(redis.call('ZRANGE', 'skep:drains', 0, -1)) do
+    if unref(member) == s.id then redis.call('ZREM', 'skep:drains', member) end
+  end
+end
+
+local function move(ctx, task, how, told, columns)
+  local s = sheet(ctx, task.id)
+  local before, after = task.status, TASK_MOVES[task.status][how]
+  task.status = after
+  s.counts[before] = s.counts[before] - 1
+  s.counts[after] = s.counts[after] + 1
+  local member = ref(task.id, task.key)
+  columns = columns or {}
+  columns.status = after
+  if before == 'ready' or after == 'ready' then
+    local seat = seat_of(s, task.lane)
+    local queue = base(task.id) .. ':ready:' .. task.lane
+    if after == 'ready' then
+      redis.call('ZADD', queue, (9 - task.priority) * 1048576 + task.ordinal, task.key)
+      seat.ready = seat.ready + 1
+      ctx.rings = true
+    else
+      redis.call('ZREM', queue, task.key)
+      seat.ready = seat.ready - 1
+    end
+  end
+  if before == 'running' then
+    redis.call('ZREM', 'skep:leases', member)
+    redis.call('SREM', 'skep:own:' .. redis.call('HGET', task_key(task.id, task.key), 'worker'), member)
+    columns.worker, columns.lease_until, columns.hard_until = '', '', ''
+  end
+  if before == 'sleeping' then redis.call('ZREM', 'skep:timers', member) end
+  if after == 'sleeping' then redis.call('ZADD', 'skep:timers', columns.wake_at, member) end
+  if TERMINAL[after] then
+    columns.ended_at = num(ctx.at)
+  elseif TERMINAL[before] then
+    columns.ended_at = ''
+  end
+  set(task, columns)
+  reseat(ctx, s)
+  tell(ctx, s, how, task.key, told)
+end
+
+local function move_swarm(ctx, s, how, told)
+  s.status = SWARM_MOVES[s.status][how]
+  if ENDED[s.status] then
+    s.ended_at = num(ctx.at)
+    leave(s)
+  else
+    s.ended_at = ''
+  end
+  reseat(ctx, s)
+  tell(ctx, s, how, nil, told)
+end
+
+local function reason_told(reason) return '{"reason":' .. text(reason) .. '}' end
+
+local function release(ctx, task, columns)
+  columns = columns or {}
+  if task.delay_s > 0 then
+    columns.wake_at = num(ctx.at + task.delay_s)
+    move(ctx, task, 'task.postponed', '{"wake_at":' .. columns.wake_at .. '}', columns)
+  else
+    move(ctx, task, 'task.released', '{}', columns)
+  end
+end
+
+local function cancel_for(ctx, down, up, columns)
+  columns = columns or {}
+  local did = up.status == 'failed' and 'failed' or ('was ' .. up.status)
+  columns.reason = 'task ' .. up.key .. ', which it waits for, ' .. did
+  move(ctx, down, 'task.cancelled', reason_told(columns.reason), columns)
+end
+
+local function consume_one(ctx, up, budget, ended)
+  local open = base(up.id) .. ':open:' .. up.key
+  local downs = budget > 0 and redis.call('ZRANGE', open, 0, budget - 1) or {}
+  for _, key in ipairs(downs) do
+    redis.call('ZREM', open, key)
+    local down = find(up.id, key)
+    down.unmet = down.unmet - 1
+    if down.status ~= 'waiting' then
+      set(down, {unmet = down.unmet})
+    elseif up.status ~= 'succeeded' and not down.tolerant then
+      cancel_for(ctx, down, up, {unmet = down.unmet})
+      ended[#ended + 1] = down
+    elseif down.unmet == 0 then
+      release(ctx, down, {unmet = 0})
+    else
+      set(down, {unmet = down.unmet})
+    end
+  end
+  if redis.call('EXISTS', open) == 1 then
+    redis.call('ZADD', 'skep:drains', up.ordinal, ref(up.id, up.key))
+  else
+    redis.call('ZREM', 'skep:drains', ref(up.id, up.key))
+  end
+  return #downs
+end
+
+-- Meet up to `budget` edges out of ended tasks; the sweeper goes on with what is left over.
+local function consume_edges(ctx, task, budget)
+  local left, ended, next_one = budget, {task}, 1
+  while ended[next_one] do
+    left = left - consume_one(ctx, ended[next_one], left, ended)
+    next_one = next_one + 1
+  end
+  return budget - left
+end
+
+local function settle_waiting(ctx, task)
+  for _, key in ipairs(redis.call('LRANGE', base(task.id) .. ':up:' .. task.key, 0, -1)) do
+    local up = find(task.id, key)
+    if TERMINAL[up.status] and up.status ~= 'succeeded' and not task.tolerant then
+      return cancel_for(ctx, task, up)
+    end
+  end
+  if task.unmet == 0 then release(ctx, task) end
+end
+
+local function unserved_sink(s)
+  if s.counts.failed + s.counts.cancelled == 0 then return nil end
+  for _, key in ipairs(redis.call('LRANGE', base(s.id) .. ':tasks', 0, -1)) do
+    local row = redis.call('HMGET', task_key(s.id, key), 'status', 'reason')
+    if row[1] == 'failed' or row[1] == 'cancelled' then
+      if redis.call('EXISTS', base(s.id) .. ':down:' .. key) == 0 then
+        return 'task ' .. key .. ': ' .. row[2]
+      end
+    end
+  end
+  return nil
+end
+
+local function end_if_over(ctx, s)
+  if ENDED[s.status] or s.sealed ~= '1' then return end
+  for _, status in ipairs(STATUSES) do
+    if not TERMINAL[status] and s.counts[status] > 0 then return end
+  end
+  local sink = unserved_sink(s)
+  s.reason = sink or ''
+  move_swarm(ctx, s, sink and 'swarm.failed' or 'swarm.completed', reason_told(s.reason))
+end
+
+local function write_sheet(s)
+  local key = base(s.id)
+  local args = {
+    'status', s.status, 'sealed', s.sealed, 'seq', s.seq, 'deadline', s.deadline,
+    'ended_at', s.ended_at, 'reason', s.reason
+  }
+  for _, status in ipairs(STATUSES) do
+    args[#args + 1] = 'n:' .. status
+    args[#args + 1] = s.counts[status]
+  end
+  redis.call('HSET', key, unpack(args))
+  for lane, seat in pairs(s.seats) do
+    if seat.dirty then
+      redis.call('HSET', key .. ':seats', lane, string.format('%d', seat.vt) .. '|' .. (seat.eligible and '1' or '0'))
+      if seat.eligible then
+        redis.call('ZADD', 'skep:ring:' .. lane, seat.vt, s.id)
+      else
+        redis.call('ZREM', 'skep:ring:' .. lane, s.id)
+      end
+    end
+  end
+  if s.status ~= s.was then
+    if s.was ~= '' then redis.call('SREM', 'swarm:status:' .. s.was, s.id) end
+    redis.call('SADD', 'swarm:status:' .. s.status, s.id)
+  end
+  for i = 1, #s.events, 1000 do
+    redis.call('RPUSH', key .. ':ev', unpack(s.events, i, math.min(i + 999, #s.events)))
+  end
+  if #s.events > 0 then redis.call('PUBLISH', 'swarm:' .. s.id, s.seq) end
+end
+
+-- Write the sheets and wake whoever waits; every operation that changes something ends with it.
+local function finish(ctx, answer)
+  for _, id in ipairs(ctx.order) do write_sheet(ctx.sheets[id]) end
+  if ctx.rings then redis.call('PUBLISH', 'swarm:tasks', '') end
+  return answer
+end

@@ -1,0 +1,146 @@
+-- Plans come in.
+
+local function known_command(command, digest)
+  local known = redis.call('GET', 'skep:cmd:' .. command)
+  if not known then return nil end
+  local at = string.find(known, ' ', 1, true)
+  if string.sub(known, 1, at - 1) ~= digest then return {'CONFLICT'} end
+  return {'ALREADY', string.sub(known, at + 1)}
+end
+
+local function remember_command(command, digest, id)
+  redis.call('SET', 'skep:cmd:' .. command, digest .. ' ' .. id, 'EX', COMMAND_TTL_S)
+end
+
+local function wire(id, up, down, met)
+  redis.call('RPUSH', base(id) .. ':down:' .. up.key, down.key)
+  redis.call('RPUSH', base(id) .. ':up:' .. down.key, up.key)
+  if not met then
+    redis.call('ZADD', base(id) .. ':open:' .. up.key, down.ordinal, down.key)
+    down.unmet = down.unmet + 1
+  end
+end
+
+local function insert(s, specs)
+  local rows, ordinal = {}, redis.call('LLEN', base(s.id) .. ':tasks')
+  for place, spec in ipairs(specs) do
+    local row = {
+      id = s.id, key = spec.key, status = 'waiting', unmet = 0, run = 1, attempt = 0, failures = 0,
+      nonce = '', spent = '', lane = spec.lane, ordinal = ordinal + place - 1,
+      priority = spec.priority, tolerant = spec.tolerant, delay_s = spec.delay_s,
+      attempts_max = spec.attempts_max
+    }
+    rows[place] = row
+    redis.call('RPUSH', base(s.id) .. ':tasks', spec.key)
+    redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', 'waiting', 'unmet', 0,
+      'run', 1, 'attempt', 0, 'failures', 0, 'nonce', '', 'spent', '', 'lane', spec.lane,
+      'ordinal', row.ordinal, 'priority', spec.priority, 'tolerant', spec.tolerant and '1' or '0',
+      'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s), 'attempts_max',
+      spec.attempts_max, 'outcome', '', 'reason', '', 'worker', '', 'lease_until', '',
+      'hard_until', '', 'wake_at', '', 'started_at', '', 'ended_at', '', 'artifacts', '')
+  end
+  local own = {}
+  for _, row in ipairs(rows) do own[row.key] = row end
+  for place, spec in ipairs(specs) do
+    for _, key in ipairs(spec.after) do
+      local up = own[key] or find(s.id, key)
+      wire(s.id, up, rows[place], TERMINAL[up.status] or false)
+    end
+  end
+  for _, row in ipairs(rows) do set(row, {unmet = row.unmet}) end
+  s.counts.waiting = s.counts.waiting + #rows
+  return rows
+end
+
+local function keys_told(rows)
+  local keys = {}
+  for i, row in ipairs(rows) do keys[i] = text(row.key) end
+  return '"tasks":[' .. table.concat(keys, ',') .. ']'
+end
+
+-- ARGV: now, command as JSON. `refused` says that the plan was found wanting before it was sent.
+local function submit(_, args)
+  local ask = cjson.decode(args[2])
+  local known = known_command(ask.command, ask.digest)
+  if known then return known end
+  if ask.refused then return {'REFUSED'} end
+  if redis.call('EXISTS', base(ask.swarm)) == 1 then return {'EXISTS'} end
+  local ctx = begin(args[1])
+  local row = {
+    'request', ask.request, 'status', 'initializing', 'sealed', ask.sealed and '1' or '0', 'cap',
+    ask.cap, 'priority', ask.priority, 'seq', 0, 'created_at', num(ctx.at), 'timeout_s',
+    ask.timeout_s and num(ask.timeout_s) or '', 'deadline',
+    ask.timeout_s and num(ctx.at + ask.timeout_s) or '', 'ended_at', '', 'reason', ''
+  }
+  for _, status in ipairs(STATUSES) do
+    row[#row + 1] = 'n:' .. status
+    row[#row + 1] = 0
+  end
+  redis.call('HSET', base(ask.swarm), unpack(row))
+  redis.call('ZADD', 'swarm:index', 0, ask.swarm)
+  if ask.timeout_s then redis.call('ZADD', 'skep:deadlines', num(ctx.at + ask.timeout_s), ask.swarm) end
+  local s = sheet(ctx, ask.swarm)
+  local rows = insert(s, ask.tasks)
+  move_swarm(ctx, s, 'swarm.submitted', '{' .. keys_told(rows) .. '}')
+  for _, task in ipairs(rows) do
+    if task.unmet == 0 then release(ctx, task) end
+  end
+  remember_command(ask.command, ask.digest, ask.swarm)
+  return finish(ctx, {'OK', ask.swarm})
+end
+
+-- Why an addition cannot be stored; nil when it can. Nothing has been written yet.
+local function addition_refused(ctx, s, ask, spawner)
+  if #ask.tasks > ADDITION_TASKS_MAX then
+    return {'LIMIT', 'ADDITION_TASKS_MAX', ADDITION_TASKS_MAX, #ask.tasks}
+  end
+  local total = redis.call('LLEN', base(s.id) .. ':tasks') + #ask.tasks
+  if total > PLAN_TASKS_MAX then return {'LIMIT', 'PLAN_TASKS_MAX', PLAN_TASKS_MAX, total} end
+  local own = {}
+  for _, spec in ipairs(ask.tasks) do
+    if redis.call('EXISTS', task_key(s.id, spec.key)) == 1 then return {'DUPLICATE', spec.key} end
+    own[spec.key] = true
+  end
+  if ask.refused then return {'REFUSED'} end
+  for _, spec in ipairs(ask.tasks) do
+    for _, key in ipairs(spec.after) do
+      if not own[key] then
+        local up = find(s.id, key)
+        local may = up and (not spawner or TERMINAL[up.status] or key == spawner.key)
+        if not may then return {'UNKNOWN', spec.key, key} end
+      end
+    end
+  end
+  return nil
+end
+
+-- ARGV: now, command as JSON.
+local function add(_, args)
+  local ask = cjson.decode(args[2])
+  local known = known_command(ask.command, ask.digest)
+  if known then return known end
+  local ctx = begin(args[1])
+  local s = sheet(ctx, ask.swarm)
+  if not s then return {'NOSWARM'} end
+  local spawner = nil
+  if ask.token then
+    spawner = find(s.id, ask.token.task)
+    if not current(ctx, spawner, ask.token) then return {'FENCED'} end
+  elseif s.sealed == '1' or ENDED[s.status] then
+    return {'CLOSED', s.status}
+  end
+  local refused = addition_refused(ctx, s, ask, spawner)
+  if refused then return refused end
+  local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
+  local rows = insert(s, ask.tasks)
+  for _, key in ipairs(downs) do
+    local down = find(s.id, key)
+    for _, row in ipairs(rows) do wire(s.id, row, down, false) end
+    set(down, {unmet = down.unmet})
+  end
+  local by = spawner and text(spawner.key) or 'null'
+  move_swarm(ctx, s, 'swarm.extended', '{' .. keys_told(rows) .. ',"by":' .. by .. '}')
+  for _, row in ipairs(rows) do settle_waiting(ctx, row) end
+  remember_command(ask.command, ask.digest, ask.swarm)
+  return finish(ctx, {'OK', ask.swarm})
+end

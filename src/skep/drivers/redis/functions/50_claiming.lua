@@ -1,0 +1,131 @@
+-- Tasks go out.
+
+local function fits(lane, offer)
+  local queue, kind, needs = string.match(lane, '^([^|]*)|([^|]*)|(.*)$')
+  if not offer.queues[queue] or not offer.kinds[kind] then return false end
+  for need in string.gmatch(needs, '[^,]+') do
+    if not offer.capabilities[need] then return false end
+  end
+  return true
+end
+
+local function to_set(list)
+  local found = {}
+  for _, item in ipairs(list) do found[item] = true end
+  return found
+end
+
+local function rings_for(ctx, offer, limit)
+  local rings = {}
+  for _, queue in ipairs(offer.queue_list) do
+    for _, lane in ipairs(redis.call('SMEMBERS', 'skep:queue:' .. queue)) do
+      if fits(lane, offer) then
+        local seats = {}
+        local heads = redis.call('ZRANGE', 'skep:ring:' .. lane, 0, limit - 1, 'WITHSCORES')
+        for i = 1, #heads, 2 do
+          local s = sheet(ctx, heads[i])
+          seats[#seats + 1] = {id = heads[i], vt = tonumber(heads[i + 1]), ready = s.seats[lane].ready}
+        end
+        local turn = tonumber(redis.call('HGET', 'skep:lane:' .. lane, 'turn'))
+        rings[#rings + 1] = {lane = lane, turn = turn, seats = seats}
+      end
+    end
+  end
+  table.sort(rings, function(a, b)
+    if a.turn ~= b.turn then return a.turn < b.turn end
+    return a.lane < b.lane
+  end)
+  return rings
+end
+
+-- Put a seat back where its virtual time belongs; seats are sorted, and it usually goes far back.
+local function reinsert(seats, seat)
+  local place = #seats + 1
+  while place > 1 do
+    local other = seats[place - 1]
+    if other.vt < seat.vt or (other.vt == seat.vt and other.id < seat.id) then break end
+    place = place - 1
+  end
+  table.insert(seats, place, seat)
+end
+
+-- The fair deal of policy/fairness.py: the head of each lane in turn, until the limit.
+local function deal(ctx, rings, limit)
+  local room, waiting, served, turn = {}, {}, {}, 0
+  for _, ring in ipairs(rings) do
+    if ring.turn > turn then turn = ring.turn end
+    if #ring.seats > 0 then waiting[#waiting + 1] = ring end
+    for _, seat in ipairs(ring.seats) do
+      local s = sheet(ctx, seat.id)
+      room[seat.id] = s.cap - s.counts.running
+    end
+  end
+  while #served < limit and #waiting > 0 do
+    local ring = table.remove(waiting, 1)
+    while #ring.seats > 0 and room[ring.seats[1].id] <= 0 do table.remove(ring.seats, 1) end
+    if #ring.seats > 0 then
+      local seat = table.remove(ring.seats, 1)
+      turn = turn + 1
+      room[seat.id] = room[seat.id] - 1
+      served[#served + 1] = {lane = ring.lane, id = seat.id}
+      ring.floor, ring.served_turn = seat.vt, turn
+      seat.vt = seat.vt + math.floor(STRIDE / WEIGHTS[sheet(ctx, seat.id).priority + 1])
+      seat.ready = seat.ready - 1
+      ring.vts = ring.vts or {}
+      ring.vts[seat.id] = seat.vt
+      if seat.ready > 0 then reinsert(ring.seats, seat) end
+      waiting[#waiting + 1] = ring
+    end
+  end
+  return served
+end
+
+local function grant(ctx, offer, id, key, nonce)
+  local fields = redis.call('HMGET', task_key(id, key), 'spec', 'timeout_s')
+  local task = find(id, key)
+  task.attempt = task.attempt + 1
+  local hard = ctx.at + tonumber(fields[2])
+  local lease = math.min(ctx.at + math.min(offer.lease_s, LEASE_S_MAX), hard)
+  local told = '{"worker":' .. text(offer.worker) .. ',"attempt":' .. task.attempt .. '}'
+  move(ctx, task, 'task.claimed', told, {
+    attempt = task.attempt, nonce = nonce, spent = '', worker = offer.worker, reason = '',
+    started_at = num(ctx.at), lease_until = num(lease), hard_until = num(hard)
+  })
+  redis.call('ZADD', 'skep:leases', num(lease), ref(id, key))
+  redis.call('SADD', 'skep:own:' .. offer.worker, ref(id, key))
+  return {
+    id, key, tostring(task.run), tostring(task.attempt), nonce, fields[1], tostring(task.failures),
+    num(lease), num(hard), redis.call('LRANGE', base(id) .. ':up:' .. key, 0, -1)
+  }
+end
+
+-- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers the grants.
+local function claim(_, args)
+  local ctx = begin(args[1])
+  local offer, limit = cjson.decode(args[2]), tonumber(args[3])
+  offer.queue_list, offer.queues = offer.queues, to_set(offer.queues)
+  offer.kinds, offer.capabilities = to_set(offer.kinds), to_set(offer.capabilities)
+  local rings = rings_for(ctx, offer, limit)
+  local served = deal(ctx, rings, limit)
+  if #served == 0 then return {} end
+  -- Which tasks: read before anything moves, of each seat as many as it was served.
+  local ready, grants = {}, {}
+  for i, share in ipairs(served) do
+    local name = share.lane .. ' ' .. share.id
+    if not ready[name] then
+      ready[name] = redis.call('ZRANGE', base(share.id) .. ':ready:' .. share.lane, 0, limit - 1)
+    end
+    grants[i] = grant(ctx, offer, share.id, table.remove(ready[name], 1), args[3 + i])
+  end
+  for _, ring in ipairs(rings) do
+    for id, vt in pairs(ring.vts or {}) do
+      local seat = sheet(ctx, id).seats[ring.lane]
+      seat.vt, seat.dirty = vt, true
+    end
+    if ring.floor then
+      redis.call('HSET', 'skep:lane:' .. ring.lane, 'floor', string.format('%d', ring.floor), 'turn', ring.served_turn)
+    end
+  end
+  ctx.rings = false  -- taking work makes none
+  return finish(ctx, grants)
+end

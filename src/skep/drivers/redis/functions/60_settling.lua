@@ -1,0 +1,34 @@
+-- Outcomes come back.
+
+local function judge(ctx, task, token, digest)
+  if not same_grant(ctx, task, token) then return 'fenced' end
+  if task.spent ~= '' then return task.spent == digest and 'already' or 'conflict' end
+  if task.status == 'running' then return 'ok' end
+  return task.status == 'cancelled' and 'late' or 'fenced'
+end
+
+-- ARGV: now, then each settlement as JSON. Answers a verdict each.
+local function settle(_, args)
+  local ctx, verdicts = begin(args[1]), {}
+  for i = 2, #args do
+    local ask = cjson.decode(args[i])
+    local task = find(ask.token.swarm, ask.token.task)
+    local verdict = judge(ctx, task, ask.token, ask.digest)
+    verdicts[#verdicts + 1] = verdict
+    if verdict == 'ok' then
+      local columns = {spent = ask.digest, reason = ask.reason}
+      if ask.wake_at then columns.wake_at = ask.wake_at end
+      if ask.is_failure then columns.failures = task.failures + 1 end
+      if ask.outcome then columns.outcome, columns.artifacts = ask.outcome, ask.artifacts end
+      move(ctx, task, ask.move, ask.told, columns)
+      if TERMINAL[task.status] then
+        consume_edges(ctx, task, SETTLE_EDGES_MAX)
+        end_if_over(ctx, sheet(ctx, task.id))
+      end
+    elseif verdict == 'late' then
+      set(task, {spent = ask.digest})
+      tell(ctx, sheet(ctx, task.id), 'task.result_came_late', task.key, ask.told)
+    end
+  end
+  return finish(ctx, verdicts)
+end

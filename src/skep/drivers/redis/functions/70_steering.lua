@@ -1,0 +1,131 @@
+-- Steering.
+
+local function each_task(id) return redis.call('LRANGE', base(id) .. ':tasks', 0, -1) end
+
+local function cancel(ctx, s, reason)
+  for _, key in ipairs(each_task(s.id)) do
+    local task = find(s.id, key)
+    if not TERMINAL[task.status] then
+      move(ctx, task, 'task.cancelled', reason_told(reason), {reason = reason})
+    end
+  end
+  s.reason = reason
+  move_swarm(ctx, s, 'swarm.cancelled', reason_told(reason))
+end
+
+local function restart_clock(ctx, s)
+  if s.timeout_s then
+    s.deadline = num(ctx.at + s.timeout_s)
+    redis.call('ZADD', 'skep:deadlines', s.deadline, s.id)
+  end
+end
+
+local function resume(ctx, s, reason)
+  for _, key in ipairs(each_task(s.id)) do
+    local task = find(s.id, key)
+    if not TERMINAL[task.status] then set(task, {failures = 0}) end
+  end
+  restart_clock(ctx, s)
+  move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
+end
+
+local UNSERVED = {failed = true, cancelled = true, blocked = true}
+
+-- The tasks to reopen and all that follows them, in the order of the plan; or why not.
+local function reopening(s, meant)
+  local keys, found, frontier = each_task(s.id), {}, {}
+  if #meant == 0 then
+    for _, key in ipairs(keys) do
+      if UNSERVED[redis.call('HGET', task_key(s.id, key), 'status')] then meant[#meant + 1] = key end
+    end
+  end
+  if #meant == 0 then return nil, {'NOTHING'} end
+  local is_meant = to_set(meant)
+  for _, key in ipairs(meant) do
+    if redis.call('EXISTS', task_key(s.id, key)) == 0 then return nil, {'NOTASK', key} end
+    found[key] = true
+    frontier[#frontier + 1] = key
+  end
+  while #frontier > 0 do
+    local key = table.remove(frontier)
+    for _, down in ipairs(redis.call('LRANGE', base(s.id) .. ':down:' .. key, 0, -1)) do
+      if not found[down] then
+        found[down] = true
+        frontier[#frontier + 1] = down
+      end
+    end
+  end
+  local closure = {}
+  for _, key in ipairs(keys) do
+    if found[key] then
+      local task = find(s.id, key)
+      local may = (task.status == 'waiting' and not is_meant[key])
+        or (task.status ~= 'waiting' and TASK_MOVES[task.status]['task.reopened'])
+      if not may then return nil, {'BUSY', key, task.status} end
+      closure[#closure + 1] = task
+    end
+  end
+  return closure
+end
+
+local function next_run(ctx, task)
+  if task.status == 'waiting' then return end
+  task.run = task.run + 1
+  task.failures, task.nonce, task.spent = 0, '', ''
+  redis.call('ZREM', 'skep:drains', ref(task.id, task.key))
+  move(ctx, task, 'task.reopened', '{"run":' .. task.run .. '}', {
+    run = task.run, failures = 0, nonce = '', spent = '', outcome = '', reason = '',
+    artifacts = '', started_at = '', wake_at = ''
+  })
+end
+
+local function rewire(task)
+  task.unmet = 0
+  for _, key in ipairs(redis.call('LRANGE', base(task.id) .. ':up:' .. task.key, 0, -1)) do
+    local open = base(task.id) .. ':open:' .. key
+    if TERMINAL[redis.call('HGET', task_key(task.id, key), 'status')] then
+      redis.call('ZREM', open, task.key)
+    else
+      redis.call('ZADD', open, task.ordinal, task.key)
+      task.unmet = task.unmet + 1
+    end
+  end
+  set(task, {unmet = task.unmet})
+end
+
+local function reopen(ctx, s, closure, reason)
+  s.reason = ''
+  restart_clock(ctx, s)
+  local told = '{' .. keys_told(closure) .. ',"reason":' .. text(reason) .. '}'
+  move_swarm(ctx, s, 'swarm.reopened', told)
+  for _, task in ipairs(closure) do next_run(ctx, task) end
+  for _, task in ipairs(closure) do rewire(task) end
+  for _, task in ipairs(closure) do
+    if task.status == 'waiting' then settle_waiting(ctx, task) end
+  end
+end
+
+-- ARGV: now, order as JSON {swarm, move, goal, tasks, reason}. Answers the status, or why not.
+local function steer(_, args)
+  local ctx, ask = begin(args[1]), cjson.decode(args[2])
+  local s = sheet(ctx, ask.swarm)
+  if not s then return {'NOSWARM'} end
+  if (ask.move == 'swarm.sealed' and s.sealed == '1') or s.status == ask.goal then
+    return {'OK', s.status}
+  end
+  if not SWARM_MOVES[s.status][ask.move] then return {'ILLEGAL', s.status} end
+  if ask.move == 'swarm.cancelled' then
+    cancel(ctx, s, ask.reason ~= '' and ask.reason or 'the swarm was cancelled')
+  elseif ask.move == 'swarm.resumed' then
+    resume(ctx, s, ask.reason)
+  elseif ask.move == 'swarm.reopened' then
+    local closure, refused = reopening(s, ask.tasks)
+    if refused then return refused end
+    reopen(ctx, s, closure, ask.reason)
+  else
+    if ask.move == 'swarm.sealed' then s.sealed = '1' end
+    move_swarm(ctx, s, ask.move, reason_told(ask.reason))
+    end_if_over(ctx, s)
+  end
+  return finish(ctx, {'OK', s.status})
+end

@@ -1,0 +1,119 @@
+-- Leases.
+
+-- ARGV: now, lease_s, then each token as JSON. Answers {verdict, swarm status, lease until} each.
+local function renew(_, args)
+  local ctx, lease_s, beats = begin(args[1]), tonumber(args[2]), {}
+  for i = 3, #args do
+    local token = cjson.decode(args[i])
+    local task = find(token.swarm, token.task)
+    local status = task and redis.call('HGET', base(token.swarm), 'status') or ''
+    if current(ctx, task, token) then
+      local lease = math.min(ctx.at + math.min(lease_s, LEASE_S_MAX), task.hard_until)
+      set(task, {lease_until = num(lease)})
+      redis.call('ZADD', 'skep:leases', num(lease), ref(task.id, task.key))
+      beats[#beats + 1] = {'held', status, num(lease)}
+    else
+      beats[#beats + 1] = {'lost', status, '0'}
+    end
+  end
+  return beats
+end
+
+local function lose(ctx, task, reason)
+  local failures = task.failures + 1
+  local how = failures >= task.attempts_max and 'task.given_up' or 'task.lost'
+  local told = '{"reason":' .. text(reason) .. ',"failures":' .. failures .. '}'
+  task.failures, task.nonce = failures, ''
+  move(ctx, task, how, told, {failures = failures, nonce = '', reason = reason})
+  if how == 'task.given_up' then
+    consume_edges(ctx, task, SETTLE_EDGES_MAX)
+    end_if_over(ctx, sheet(ctx, task.id))
+  end
+  return how == 'task.given_up'
+end
+
+-- ARGV: now, worker. Answers how many tasks were freed.
+local function reclaim(_, args)
+  local ctx = begin(args[1])
+  local held = redis.call('SMEMBERS', 'skep:own:' .. args[2])
+  table.sort(held)
+  for _, member in ipairs(held) do
+    lose(ctx, find(unref(member)), 'its worker was started again')
+  end
+  return finish(ctx, #held)
+end
+
+local function due_leases(ctx, limit)
+  local due = redis.call('ZRANGEBYSCORE', 'skep:leases', '-inf', '(' .. num(ctx.at), 'LIMIT', 0, limit)
+  if #due < limit then
+    -- Further away than the longest lease: written before the clock was set back.
+    local far = redis.call('ZRANGEBYSCORE', 'skep:leases', '(' .. num(ctx.at + 2 * LEASE_S_MAX),
+      '+inf', 'LIMIT', 0, limit - #due)
+    for _, member in ipairs(far) do due[#due + 1] = member end
+  end
+  return due
+end
+
+-- ARGV: now, limit. Answers {lost, given up, woken, drained, timed out}.
+local function sweep(_, args)
+  local ctx, limit = begin(args[1]), tonumber(args[2])
+  local over = redis.call('ZRANGEBYSCORE', 'skep:deadlines', '-inf', '(' .. num(ctx.at), 'LIMIT', 0, limit)
+  for _, id in ipairs(over) do
+    local s = sheet(ctx, id)
+    cancel(ctx, s, 'its time of ' .. string.format('%g', s.timeout_s) .. ' s was over')
+  end
+  local lost, given_up = 0, 0
+  for _, member in ipairs(due_leases(ctx, limit)) do
+    local task = find(unref(member))
+    local is_late = task.hard_until and task.hard_until < ctx.at
+    if lose(ctx, task, is_late and 'its time-out was over' or 'its lease ran out') then
+      given_up = given_up + 1
+    else
+      lost = lost + 1
+    end
+  end
+  local timers = redis.call('ZRANGEBYSCORE', 'skep:timers', '-inf', num(ctx.at), 'LIMIT', 0, limit)
+  for _, member in ipairs(timers) do
+    move(ctx, find(unref(member)), 'task.woken', '{}', {wake_at = ''})
+  end
+  local drained = 0
+  for _, member in ipairs(redis.call('ZRANGE', 'skep:drains', 0, -1)) do
+    if drained < limit and redis.call('ZSCORE', 'skep:drains', member) then
+      local task = find(unref(member))
+      drained = drained + consume_edges(ctx, task, limit - drained)
+      end_if_over(ctx, sheet(ctx, task.id))
+    end
+  end
+  return finish(ctx, {lost, given_up, #timers, drained, #over})
+end
+
+-- ARGV: now. Rebuilds ready queues and seats from the task records; answers how many were mended.
+local function reconcile(_, args)
+  local ctx, mended = begin(args[1]), 0
+  for _, id in ipairs(redis.call('ZRANGE', 'swarm:index', 0, -1)) do
+    local s = sheet(ctx, id)
+    if not ENDED[s.status] then
+      local wanted = {}
+      for _, key in ipairs(each_task(id)) do
+        local task = find(id, key)
+        if task.status == 'ready' then
+          wanted[task.lane] = wanted[task.lane] or {}
+          table.insert(wanted[task.lane], task)
+        end
+      end
+      for lane, tasks in pairs(wanted) do
+        local seat = seat_of(s, lane)
+        if seat.ready ~= #tasks then
+          for _, task in ipairs(tasks) do
+            redis.call('ZADD', base(id) .. ':ready:' .. lane,
+              (9 - task.priority) * 1048576 + task.ordinal, task.key)
+          end
+          seat.ready, seat.dirty = #tasks, true
+          mended = mended + 1
+        end
+      end
+      reseat(ctx, s)
+    end
+  end
+  return finish(ctx, mended)
+end

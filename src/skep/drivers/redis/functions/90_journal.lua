@@ -1,0 +1,70 @@
+-- The journal.
+
+local function line_of(token) return base(token.swarm) .. ':j:' .. token.run .. ':' .. token.task end
+local function order_of(token) return base(token.swarm) .. ':o:' .. token.run .. ':' .. token.task end
+
+local function open(ctx, ask, task, step)
+  if not current(ctx, task, ask.token) then return {'fenced'} end
+  if not step then
+    if redis.call('HLEN', line_of(ask.token)) >= RUN_STEPS_MAX then return {'full'} end
+    step = {key = ask.key, fingerprint = ask.fingerprint, effect = ask.effect, state = 'open',
+      intent = ask.intent, calls = 1}
+    redis.call('RPUSH', order_of(ask.token), ask.key)
+    redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
+    return {'opened'}
+  end
+  if step.fingerprint ~= ask.fingerprint then return {'diverged'} end
+  if step.state == 'recorded' then return {'found', step.value} end
+  if step.intent == ask.intent then return {'opened'} end
+  if step.effect == 'once' then
+    if step.state == 'open' then
+      step.state = 'unknown'
+      redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
+      tell(ctx, sheet(ctx, task.id), 'step.unknown', task.key, '{"key":' .. text(ask.key) .. '}')
+    end
+    return {'unknown'}
+  end
+  step.intent, step.calls = ask.intent, step.calls + 1
+  redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
+  return {'opened'}
+end
+
+local function record(ctx, ask, task, step)
+  if not step then return {'missing'} end
+  if step.effect ~= 'pure' and not current(ctx, task, ask.token) then return {'fenced'} end
+  if step.fingerprint ~= ask.fingerprint then return {'diverged'} end
+  if step.state == 'unknown' then return {'unknown'} end
+  if step.state == 'open' then
+    step.state, step.value = 'recorded', ask.value
+    redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
+    local told = '{"key":' .. text(step.key) .. ',"effect":' .. text(step.effect) .. ',"calls":' .. step.calls .. '}'
+    tell(ctx, sheet(ctx, task.id), 'step.recorded', task.key, told)
+  end
+  return {'recorded', step.value}
+end
+
+-- ARGV: now, then each entry as JSON; one with a `value` is a result. Answers {verdict, value} each.
+local function write(_, args)
+  local ctx, answers = begin(args[1]), {}
+  for i = 2, #args do
+    local ask = cjson.decode(args[i])
+    local task = find(ask.token.swarm, ask.token.task)
+    if not task then
+      answers[#answers + 1] = {'fenced'}
+    else
+      local stored = redis.call('HGET', line_of(ask.token), ask.key)
+      local step = stored and cjson.decode(stored) or nil
+      answers[#answers + 1] = (ask.value and record or open)(ctx, ask, task, step)
+    end
+  end
+  return finish(ctx, answers)
+end
+
+-- ARGV: now, token as JSON, then each note as JSON. Answers 1, or 0 when the token is not current.
+local function note(_, args)
+  local ctx, token = begin(args[1]), cjson.decode(args[2])
+  local task = find(token.swarm, token.task)
+  if not current(ctx, task, token) then return 0 end
+  for i = 3, #args do tell(ctx, sheet(ctx, task.id), 'task.progressed', task.key, args[i]) end
+  return finish(ctx, 1)
+end

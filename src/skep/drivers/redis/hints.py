@@ -1,0 +1,57 @@
+"""The ears of one process: published hints ring the bell of whoever waits for their topic."""
+
+import asyncio
+from contextlib import suppress
+from typing import Any, Final
+
+from redis.exceptions import RedisError
+
+from skep.drivers.bell import Bell
+from skep.drivers.redis.wire import Wire
+
+REST_S: Final = 0.5
+"""How long the listener rests when its connection is lost; the safety poll goes on meanwhile."""
+
+LISTEN_S: Final = 1.0
+
+
+class Ears:
+    """Hears the topics that were asked for, on one connection, until it is closed."""
+
+    def __init__(self, wire: Wire, bell: Bell) -> None:
+        self._wire = wire
+        self._bell = bell
+        self._topics: set[str] = set()
+        self._subscription: Any = None
+        self._listening: asyncio.Task[None] | None = None
+
+    async def listen(self, topic: str) -> None:
+        """Begin to hear a topic; to be called before the look that a ring must not slip past."""
+        if topic in self._topics:
+            return
+        self._topics.add(topic)
+        with suppress(RedisError, OSError):  # without ears there is the safety poll
+            if self._subscription is None:
+                self._subscription = self._wire.subscription()
+            await self._subscription.subscribe(topic)
+            if self._listening is None:
+                self._listening = asyncio.create_task(self._listen(), name="skep-redis-hints")
+
+    async def close(self) -> None:
+        """Stop hearing."""
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        if self._subscription is not None:
+            with suppress(RedisError, OSError):
+                await self._subscription.aclose()
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                message = await self._subscription.get_message(timeout=LISTEN_S)
+            except (RedisError, OSError):
+                await asyncio.wait_for(asyncio.Event().wait(), REST_S)
+                continue
+            if message is not None:
+                self._bell.ring([message["channel"].decode()])

@@ -1,0 +1,89 @@
+"""The function library: Lua sources, with the tables that records and policy own filled in.
+
+The library's name carries a digest of its text, so that two versions of Skep can work on one
+server side by side, and a server that lost its functions is told at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache
+from importlib import resources
+
+from skep.policy.expiry import LEASE_S_MAX
+from skep.policy.fairness import STRIDE, WEIGHTS
+from skep.records import limits
+from skep.records.swarm import ENDED, SWARM_MOVES
+from skep.records.task import TASK_MOVES, TERMINAL, TaskStatus
+from skep.records.values import digest_of
+
+COMMAND_TTL_S = 24 * 3600
+"""How long a command is remembered, so that a repeated one gets its first answer."""
+
+DIGEST_CHARS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """A library's name and source."""
+
+    name: str
+    source: str
+
+    def function(self, operation: str) -> str:
+        """The name under which an operation is called."""
+        return f"{self.name}_{operation}"
+
+
+@cache
+def library() -> Library:
+    """Make the library."""
+    folder = resources.files("skep.drivers.redis") / "functions"
+    parts = sorted(
+        (entry.name, entry.read_text()) for entry in folder.iterdir() if entry.name.endswith(".lua")
+    )
+    body = "\n".join((_tables(), *(text for _, text in parts)))
+    name = f"skep_{digest_of(body)[:DIGEST_CHARS]}"
+    return Library(name, f"#!lua name={name}\n" + body.replace("LIBRARY", name))
+
+
+def _tables() -> str:
+    constants = {
+        "STRIDE": STRIDE,
+        "LEASE_S_MAX": LEASE_S_MAX,
+        "COMMAND_TTL_S": COMMAND_TTL_S,
+        "SETTLE_EDGES_MAX": limits.SETTLE_EDGES_MAX,
+        "ADDITION_TASKS_MAX": limits.ADDITION_TASKS_MAX,
+        "PLAN_TASKS_MAX": limits.PLAN_TASKS_MAX,
+        "RUN_STEPS_MAX": limits.RUN_STEPS_MAX,
+    }
+    lines = [f"local {name} = {value}" for name, value in constants.items()]
+    lines += [
+        f"local WEIGHTS = {_table(map(str, WEIGHTS))}",
+        f"local STATUSES = {_table(map(_quoted, TaskStatus))}",
+        f"local TERMINAL = {_set(TERMINAL)}",
+        f"local ENDED = {_set(ENDED)}",
+        f"local TASK_MOVES = {_moves(TASK_MOVES)}",
+        f"local SWARM_MOVES = {_moves(SWARM_MOVES)}",
+    ]
+    return "\n".join(lines)
+
+
+def _set(values: Iterable[StrEnum]) -> str:
+    return _table(sorted(f"[{_quoted(value)}] = true" for value in values))
+
+
+def _moves(table: Mapping[StrEnum, Mapping[StrEnum, StrEnum]]) -> str:
+    return _table(f"[{_quoted(status)}] = {_row(row)}" for status, row in table.items())
+
+
+def _row(row: Mapping[StrEnum, StrEnum]) -> str:
+    return _table(f"[{_quoted(move)}] = {_quoted(after)}" for move, after in row.items())
+
+
+def _table(items: Iterable[str]) -> str:
+    return "{" + ", ".join(items) + "}"
+
+
+def _quoted(value: str) -> str:
+    return f"'{value}'"

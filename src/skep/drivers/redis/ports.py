@@ -1,0 +1,274 @@
+"""The ports over the wire: each operation is one function call, or reads that change nothing."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from skep.drivers.bell import Bell
+from skep.drivers.redis import asks, reading
+from skep.drivers.redis.answers import (
+    beat_of,
+    grant_of,
+    receipt_of,
+    steered,
+    step_answer_of,
+)
+from skep.drivers.redis.wire import Wire
+from skep.policy.bounds import check_blobs, check_entries, check_notes, check_settlements
+from skep.policy.plans import check_plan, check_request, check_tasks
+from skep.policy.steering import is_so_already
+from skep.ports.system import Chance, Clock
+from skep.records.command import Addition, Order, Receipt, Submission
+from skep.records.errors import ArtifactNotFound, SkepError
+from skep.records.event import Cursor, Page
+from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
+from skep.records.outcome import Artifact, Settlement, SettleVerdict
+from skep.records.step import Entry, Step, StepAnswer
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import Task
+from skep.records.values import Digest, Json, blob_digest, canonical
+
+Seen = TypeVar("Seen")
+
+WORK_TOPIC = "swarm:tasks"
+SAFETY_POLL_S = 1.0
+"""How often a waiting call looks although no hint came."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Desk:
+    """What the ports share. `now` is empty where the server's own clock is to be used."""
+
+    wire: Wire
+    bell: Bell
+    clock: Clock
+    chance: Chance
+    incarnation: str
+    now: Callable[[], str]
+    listen: Callable[[str], Awaitable[None]]
+
+    async def call(self, operation: str, *args: str | float) -> Any:
+        """Call an operation at the store's time."""
+        return await self.wire.call(operation, self.now(), *args)
+
+    async def look_until(
+        self,
+        found: Callable[[Seen], bool],
+        look: Callable[[], Awaitable[Seen]],
+        *,
+        topic: str,
+        patience_s: float,
+    ) -> Seen:
+        """Look, and look again whenever the topic rings, until something is found."""
+        deadline = self.clock.monotonic() + patience_s
+        if patience_s > 0:
+            await self.listen(topic)
+        while True:
+            heard = self.bell.heard(topic)
+            seen = await look()
+            left = deadline - self.clock.monotonic()
+            if found(seen) or left <= 0:
+                return seen
+            await self.bell.wait(topic, since=heard, patience_s=min(left, SAFETY_POLL_S))
+
+
+class RedisWork:
+    """Plans in, tasks out, outcomes back."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def submit(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SkepError]:
+        """See `ports.store.Work.submit`."""
+        return [await self._submit(submission) for submission in submissions]
+
+    async def add(self, additions: Sequence[Addition]) -> Sequence[Receipt | SkepError]:
+        """See `ports.store.Work.add`."""
+        return [await self._add(addition) for addition in additions]
+
+    async def claim(self, offer: Offer, *, limit: int, patience_s: float = 0.0) -> Sequence[Grant]:
+        """See `ports.store.Work.claim`."""
+        limit = min(limit, CLAIM_MAX)
+        ask = asks.offer_ask(offer)
+
+        async def look() -> Sequence[Grant]:
+            nonces = [self._desk.chance.nonce() for _ in range(limit)]
+            rows = await self._desk.call("claim", ask, limit, *nonces)
+            return [grant_of(row, incarnation=self._desk.incarnation) for row in rows]
+
+        return await self._desk.look_until(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
+
+    async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
+        """See `ports.store.Work.settle`."""
+        check_settlements(settlements)
+        told = [asks.settlement_ask(settlement) for settlement in settlements]
+        return [SettleVerdict(word) for word in await self._desk.call("settle", *told)]
+
+    async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
+        """See `ports.store.Work.steer`."""
+        return [await self._steer(order) for order in orders]
+
+    async def _submit(self, submission: Submission) -> Receipt | SkepError:
+        refusal = _refusal(lambda: _check_submission(submission))
+        ask = asks.submission_ask(submission, refused=refusal is not None)
+        answer = await self._desk.call("submit", ask)
+        return receipt_of(answer, submission.swarm, refusal=refusal)
+
+    async def _add(self, addition: Addition) -> Receipt | SkepError:
+        refusal = _refusal(lambda: _check_addition(addition))
+        ask = asks.addition_ask(addition, refused=refusal is not None)
+        answer = await self._desk.call("add", ask)
+        return receipt_of(answer, addition.swarm, refusal=refusal)
+
+    async def _steer(self, order: Order) -> SwarmStatus | SkepError:
+        refusal = _refusal(
+            lambda: is_so_already(SwarmStatus.ACTIVE, order.move, sealed=False) and None
+        )
+        if refusal is not None:
+            return refusal
+        return steered(await self._desk.call("steer", asks.order_ask(order)), order)
+
+
+class RedisLeases:
+    """Who holds what, and what is due."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def renew(self, tokens: Sequence[Token], *, lease_s: float) -> Sequence[Beat]:
+        """See `ports.store.Leases.renew`."""
+        told = [canonical(asks.token_json(token)) for token in tokens]
+        return [beat_of(row) for row in await self._desk.call("renew", lease_s, *told)]
+
+    async def reclaim(self, worker: WorkerId) -> int:
+        """See `ports.store.Leases.reclaim`."""
+        return int(await self._desk.call("reclaim", worker))
+
+    async def sweep(self, *, limit: int = 256) -> Swept:
+        """See `ports.store.Leases.sweep`."""
+        lost, given_up, woken, drained, timed_out = await self._desk.call("sweep", limit)
+        return Swept(
+            lost=lost, given_up=given_up, woken=woken, drained=drained, timed_out=timed_out
+        )
+
+    async def reconcile(self) -> int:
+        """See `ports.store.Leases.reconcile`."""
+        return int(await self._desk.call("reconcile"))
+
+
+class RedisJournal:
+    """Intents and results."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
+        """See `ports.store.Journal.write`."""
+        check_entries(entries)
+        told = [asks.entry_ask(entry) for entry in entries]
+        return [step_answer_of(row) for row in await self._desk.call("write", *told)]
+
+    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
+        """See `ports.store.Journal.read`."""
+        return await reading.steps(self._desk.wire, ref, run=run)
+
+
+class RedisLog:
+    """Events."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
+        """See `ports.store.EventLog.read`."""
+        return await self._desk.look_until(
+            lambda page: bool(page.events) or page.gap,
+            lambda: reading.page(
+                self._desk.wire,
+                cursor,
+                incarnation=self._desk.incarnation,
+                limit=min(limit, EVENTS_PAGE_MAX),
+            ),
+            topic=f"swarm:{cursor.swarm}",
+            patience_s=patience_s,
+        )
+
+    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.note`."""
+        check_notes(notes)
+        told = [canonical(note) for note in notes]
+        answer = await self._desk.call("note", canonical(asks.token_json(token)), *told)
+        return bool(answer)
+
+
+class RedisRegistry:
+    """Reading swarms and tasks."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def swarm(self, swarm: SwarmId) -> Swarm:
+        """See `ports.store.Registry.swarm`."""
+        return await reading.swarm(self._desk.wire, swarm)
+
+    async def swarms(
+        self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
+    ) -> Sequence[Swarm]:
+        """See `ports.store.Registry.swarms`."""
+        return await reading.swarms(self._desk.wire, status=status, before=before, limit=limit)
+
+    async def tasks(self, swarm: SwarmId) -> Sequence[Task]:
+        """See `ports.store.Registry.tasks`."""
+        return await reading.tasks(self._desk.wire, swarm)
+
+    async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
+        """See `ports.store.Registry.read`."""
+        return [await reading.task(self._desk.wire, ref) for ref in refs]
+
+    async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
+        """See `ports.store.Registry.artifacts`."""
+        return await reading.artifacts(self._desk.wire, swarm)
+
+
+class RedisBlobs:
+    """Content by hash."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def put(self, contents: Sequence[bytes]) -> Sequence[Digest]:
+        """See `ports.store.Blobs.put`."""
+        check_blobs(contents)
+        digests = [blob_digest(content) for content in contents]
+        for digest, content in zip(digests, contents, strict=True):
+            await self._desk.wire.command("SET", f"skep:blob:{digest}", content)
+        return digests
+
+    async def get(self, digest: Digest) -> bytes:
+        """See `ports.store.Blobs.get`."""
+        content = await self._desk.wire.get_bytes(f"skep:blob:{digest}")
+        if content is None:
+            raise ArtifactNotFound(f"There is no content {digest[:12]}….")
+        return content
+
+
+def _refusal(check: Callable[[], None]) -> SkepError | None:
+    try:
+        check()
+    except SkepError as refusal:
+        return refusal
+    return None
+
+
+def _check_submission(submission: Submission) -> None:
+    check_request(submission.request)
+    check_plan(submission.plan)
+
+
+def _check_addition(addition: Addition) -> None:
+    """Check what can be known of the tasks without the swarm; the function checks the rest."""
+    own = {task.key for task in addition.tasks}
+    outside = {TaskKey(key) for task in addition.tasks for key in task.after} - own
+    check_tasks(addition.tasks, known=outside)

@@ -1,0 +1,153 @@
+"""The Redis store: all ports over one wire."""
+
+from typing import Any, Final, Self
+
+from redis.exceptions import ResponseError
+
+from skep.drivers.bell import Bell
+from skep.drivers.redis import reading
+from skep.drivers.redis.hints import Ears
+from skep.drivers.redis.library import library
+from skep.drivers.redis.ports import (
+    Desk,
+    RedisBlobs,
+    RedisJournal,
+    RedisLeases,
+    RedisLog,
+    RedisRegistry,
+    RedisWork,
+)
+from skep.drivers.redis.wire import Wire
+from skep.ports.inspection import Dump
+from skep.ports.store import Durability
+from skep.ports.system import Chance, Clock
+from skep.records.errors import StoreUnsafe
+
+META: Final = "skep:meta"
+VERSION_FLOOR: Final = (7, 0)
+
+
+class RedisStore:
+    """A store in Redis; open it by `RedisStore.open`, close it as a context manager."""
+
+    def __init__(self, desk: Desk, ears: Ears, durability: Durability) -> None:
+        self._desk = desk
+        self._ears = ears
+        self.durability = durability
+        self.work = RedisWork(desk)
+        self.leases = RedisLeases(desk)
+        self.journal = RedisJournal(desk)
+        self.log = RedisLog(desk)
+        self.registry = RedisRegistry(desk)
+        self.blobs = RedisBlobs(desk)
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        clock: Clock,
+        chance: Chance,
+        own_clock: bool = False,
+        allows_memory: bool = False,
+    ) -> Self:
+        """Connect, check the server, load the functions.
+
+        `own_clock` takes the times of all operations from `clock` in place of the server's, for
+        tests. Without an append-only file the server is refused unless `allows_memory`.
+
+        Raises `StoreUnavailable` or `StoreUnsafe`.
+        """
+        wire, bell = Wire(url, library()), Bell()
+        try:
+            durability = await _checked(wire, allows_memory=allows_memory)
+            await _load(wire)
+            await wire.command("HSETNX", META, "incarnation", chance.uuid())
+            incarnation = str(await wire.command("HGET", META, "incarnation"))
+        except BaseException:
+            await wire.close()
+            raise
+        ears = Ears(wire, bell)
+        desk = Desk(
+            wire=wire,
+            bell=bell,
+            clock=clock,
+            chance=chance,
+            incarnation=incarnation,
+            now=(lambda: repr(clock.now())) if own_clock else str,
+            listen=ears.listen,
+        )
+        return cls(desk, ears, durability)
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the store this is."""
+        return self._desk.incarnation
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self._ears.close()
+        await self._desk.wire.close()
+
+    async def dump(self) -> Dump:
+        """See `ports.inspection.Inspectable.dump`."""
+        return await reading.dump(self._desk.wire, incarnation=self.incarnation)
+
+    async def forget_queues(self) -> None:
+        """See `ports.inspection.Inspectable.forget_queues`."""
+        for pattern in (
+            "skep:lane:*",
+            "skep:ring:*",
+            "skep:queue:*",
+            "swarm:*:ready:*",
+            "swarm:*:seats",
+        ):
+            for key in await self._desk.wire.command("KEYS", pattern):
+                await self._desk.wire.command("DEL", key)
+
+
+async def _checked(wire: Wire, *, allows_memory: bool) -> Durability:
+    """Refuse a server that cannot keep the promises; gives the class of those that it keeps."""
+    version = (await _info(wire, "server")).get("redis_version", "0.0")
+    if tuple(int(part) for part in version.split(".")[:2]) < VERSION_FLOOR:
+        raise StoreUnsafe(
+            f"Redis {version} has no functions.", hint="Use Redis 7.0, Valkey 7.2, or later."
+        )
+    policy = await _setting(wire, "maxmemory-policy")
+    if policy != "noeviction":
+        raise StoreUnsafe(
+            f"The server evicts keys ({policy}), which would lose tasks.",
+            hint="Set: CONFIG SET maxmemory-policy noeviction",
+        )
+    if await _setting(wire, "appendonly") == "yes":
+        is_fsynced = await _setting(wire, "appendfsync") == "always"
+        return Durability.FSYNCED if is_fsynced else Durability.PROCESS
+    if allows_memory:
+        return Durability.MEMORY
+    raise StoreUnsafe(
+        "The server keeps no append-only file, so its restart would lose everything.",
+        hint="Set: CONFIG SET appendonly yes",
+    )
+
+
+async def _info(wire: Wire, section: str) -> dict[str, str]:
+    lines: str = await wire.command("INFO", section)
+    pairs = (line.partition(":") for line in lines.splitlines() if ":" in line)
+    return {name: value for name, _, value in pairs}
+
+
+async def _setting(wire: Wire, name: str) -> str:
+    pair: Any = await wire.command("CONFIG", "GET", name)
+    if isinstance(pair, dict):
+        return str(pair[name.encode()].decode())
+    return str(pair[1]) if pair else ""
+
+
+async def _load(wire: Wire) -> None:
+    try:
+        await wire.command("FUNCTION", "LOAD", library().source)
+    except ResponseError as error:
+        if "already exists" not in str(error):
+            raise
