@@ -53,6 +53,9 @@ REPO: Final = Path(__file__).parents[1]
 FOLDER: Final = REPO / "docs" / "reference"
 MADE: Final = "*Made from the code by `make docs`; not edited by hand.*"
 
+UNTOLD: Final = re.compile(r"\.(testing|__main__|drivers\.redis)\b")
+"""Modules without a page: tests, and a store that no setting can choose yet."""
+
 LIMIT: Final = re.compile(r"[A-Z_]+_(MAX|S|TRIES)")
 """How the name of a limit or of a length of time ends."""
 
@@ -180,7 +183,7 @@ def bounds() -> str:
     parts = [
         (name, value, means, f"`{_module(path)}`")
         for path in sorted((REPO / "src" / "skep").rglob("*.py"))
-        if path != Path(inspect.getfile(limits)) and "testing" not in path.parts
+        if path != Path(inspect.getfile(limits)) and not UNTOLD.search(_module(path))
         for name, value, means in _constants(path)
     ]
     return _page(
@@ -345,7 +348,7 @@ def library() -> str:
 
 def _import_everything() -> None:
     for module in pkgutil.walk_packages(skep.__path__, "skep."):
-        if ".testing" not in module.name and not module.name.endswith("__main__"):
+        if not UNTOLD.search(module.name):
             importlib.import_module(module.name)
 
 

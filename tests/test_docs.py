@@ -135,10 +135,12 @@ def blocks(page: Path) -> list[Block]:
 
 
 def save_named_files(page: Path) -> None:
-    """Write each block that bears a file name into the current folder."""
+    """Write each block that bears a file name, as seen from the current folder."""
     for block in blocks(page):
         if block.file:
-            Path(block.file).write_text(block.text)
+            file = Path(block.file)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(block.text)
 
 
 def program(page: Path) -> str:

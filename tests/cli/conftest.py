@@ -1,5 +1,6 @@
 """Fixtures of the command line's tests: shells in small and in large folders."""
 
+import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,9 +21,17 @@ def shell(tmp_path: Path) -> Shell:
 @pytest.fixture
 def large(tmp_path: Path) -> Shell:
     """A shell in a folder that keeps a single agent busy for a second or more."""
-    shutil.copytree(REPO / "src", tmp_path / "large" / "a", ignore=_caches)
-    shutil.copytree(REPO / "src", tmp_path / "large" / "b", ignore=_caches)
+    for name in ("a", "b"):
+        shutil.copytree(REPO / "src", tmp_path / "large" / name, ignore=_caches)
     return Shell(folder=tmp_path / "large")
+
+
+@pytest.fixture
+def long(shell: Shell) -> Shell:
+    """A shell with a plan that keeps a single agent busy for much longer than any test waits."""
+    tasks = [{"key": f"count-{number}", "agent": "cartographer"} for number in range(1000)]
+    files_into(shell.folder, {"plan.json": json.dumps({"tasks": tasks})})
+    return shell
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.cli.shell import Shell
+from tests.cli.shell import Shell, files_into
 
 from skep.cli.app import build
 from skep.cli.commands import AGENTS, FIRST, SWARM, TOOLS, WORK
@@ -165,9 +165,24 @@ def test_no_name_of_an_artefact_leads_out_of_its_folder(name: str) -> None:
     assert str(path).isprintable()
 
 
-def on_a_terminal(shell: Shell, words: list[str], variables: dict[str, str]) -> str:
+def test_money_is_spent_only_when_somebody_says_yes(shell: Shell) -> None:
+    """On a terminal a model that costs money is asked about, and anything but yes runs nothing."""
+    files_into(shell.folder, {"lib/anthropic/__init__.py": ""})
+    paid = {"ANTHROPIC_API_KEY": "x", "PYTHONPATH": "lib", "TERM": "xterm"}
+
+    words = ["run", "Audit this repository", "--model", "anthropic:claude-sonnet-4-5"]
+    shown = on_a_terminal(shell, words, paid, answer=b"n\n")
+
+    assert "which costs money? [y/N]" in shown
+    assert "Nothing was run." in shown
+
+
+def on_a_terminal(
+    shell: Shell, words: list[str], variables: dict[str, str], *, answer: bytes = b""
+) -> str:
     """Run a command on a terminal of its own; gives all that it wrote."""
     ours, theirs = pty.openpty()
+    os.write(ours, answer)
     process = subprocess.Popen(
         [sys.executable, "-m", "skep", *words],
         cwd=shell.folder,

@@ -17,7 +17,7 @@ from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.outcome import Artifact, Blocked, HandedBack, Outcome, Succeeded
 from skep.records.role import Charter
 from skep.records.task import AgentKind, Task
-from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, parsed
+from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, parsed, storable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +91,9 @@ async def conclude(work: Work, bench: Bench) -> Succeeded:
 
 async def _kept(name: str, media_type: str, content: bytes, *, blobs: Blobs) -> Artifact:
     (digest,) = await blobs.put([content])
-    return Artifact(name=name, media_type=media_type, digest=digest, size_bytes=len(content))
+    return Artifact(
+        name=storable(name), media_type=media_type, digest=digest, size_bytes=len(content)
+    )
 
 
 async def _charter(digest: str | None, bench: Bench) -> Charter | None:

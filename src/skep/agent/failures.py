@@ -2,6 +2,7 @@
 
 from skep.records.errors import Diverged, InvalidInput, ModelError, SkepError, WorkspaceError
 from skep.records.outcome import ErrorClass, Failure
+from skep.records.values import storable
 
 PERMANENT = (Diverged, InvalidInput, ModelError, WorkspaceError)
 
@@ -32,5 +33,5 @@ def failure_of(error: Exception) -> Failure:
 
 def _sentence(error: Exception) -> str:
     hint = f" {error.hint}" if isinstance(error, SkepError) and error.hint else ""
-    text = " ".join(f"{error}{hint}".split())
+    text = storable(" ".join(f"{error}{hint}".split()))
     return text[:1000] if text else type(error).__name__

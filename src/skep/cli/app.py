@@ -7,7 +7,7 @@ from cyclopts import App, Group, Parameter
 from rich.markup import escape
 
 from skep import __version__
-from skep.cli.commands import AGENTS, FIRST, SWARM, TOOLS, WORK, Command
+from skep.cli.commands import FAMILIES, FIRST, TOOLS, WORK, Command, Family
 
 TAGLINE: Final = "A durable home for fleets of AI-agent swarms."
 EXAMPLES_OF_FAMILY: Final = 3
@@ -22,22 +22,30 @@ def build() -> App:
         help_format="rich",
         help_epilogue=_epilogue(FIRST),
         default_parameter=Parameter(negative=(), show_default=False),
+        group_arguments=Group("Arguments", sort_key=1),
+        group_parameters=Group("Options", sort_key=2),
         group_commands=Group("Help", sort_key=9),
         suppress_keyboard_interrupt=False,
     )
     _add(app, WORK, Group("Work", sort_key=1))
     families = Group("Look and steer", sort_key=2)
-    app.command(_family("swarm", "Look at swarms, and steer them.", SWARM, group=families))
-    app.command(_family("agents", "See which agents a plan can name.", AGENTS, group=families))
+    for place, family in enumerate(FAMILIES):
+        app.command(_family(family, group=families, place=place))
     _add(app, TOOLS, Group("Set up", sort_key=3))
     return app
 
 
-def _family(name: str, about: str, commands: Sequence[Command], *, group: Group) -> App:
+def _family(family: Family, *, group: Group, place: int) -> App:
     """Build a command that has commands of its own."""
-    examples = [command.examples[0] for command in commands[:EXAMPLES_OF_FAMILY]]
-    app = App(name=name, help=about, help_epilogue=_epilogue(examples), group=group)
-    _add(app, commands, Group("Commands", sort_key=1))
+    examples = [command.examples[0] for command in family.commands[:EXAMPLES_OF_FAMILY]]
+    app = App(
+        name=family.name,
+        help=family.help,
+        help_epilogue=_epilogue(examples),
+        group=group,
+        sort_key=place,
+    )
+    _add(app, family.commands, Group("Commands", sort_key=1))
     return app
 
 

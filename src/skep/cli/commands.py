@@ -14,6 +14,15 @@ class Command:
     examples: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """A command that has commands of its own."""
+
+    name: str
+    help: str
+    commands: tuple[Command, ...]
+
+
 FIRST: Final = (
     'skep run "Audit this repository"',
     "skep swarm list",
@@ -142,4 +151,9 @@ TOOLS: Final = (
             "skep completion fish > ~/.config/fish/completions/skep.fish",
         ),
     ),
+)
+
+FAMILIES: Final = (
+    Family(name="swarm", help="Look at swarms, and steer them.", commands=SWARM),
+    Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

@@ -7,6 +7,7 @@ import traceback
 from typing import Final, NoReturn, cast
 
 from cyclopts import CycloptsError
+from rich.text import Text
 
 from skep.cli.screen import Screen, clean
 from skep.records.errors import InvalidInput, ModelError, SkepError
@@ -14,6 +15,9 @@ from skep.records.errors import InvalidInput, ModelError, SkepError
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+STDOUT: Final = 1
+STDERR: Final = 2
+SHOW_CURSOR: Final = b"\x1b[?25h\n"
 BROKEN_PIPE: Final = 0
 """Whoever read our output had enough, as `head` does; that is no failure."""
 
@@ -43,11 +47,15 @@ def flushed() -> None:
     sys.stdout.flush()
 
 
-def leave_at_once(screen: Screen) -> NoReturn:
-    """End the process now, leaving no trace on the terminal; the store is crash-safe."""
-    screen.err.show_cursor()
-    screen.out.show_cursor()
-    leave(INTERRUPTED)
+def leave_at_once() -> NoReturn:
+    """End the process now, from a signal handler; the store is crash-safe.
+
+    The streams may be in the middle of a write that this very thread makes, so they are let be.
+    """
+    for descriptor in (STDOUT, STDERR):
+        if os.isatty(descriptor):
+            os.write(descriptor, SHOW_CURSOR)
+    os._exit(INTERRUPTED)
 
 
 def leave(code: int) -> NoReturn:
@@ -79,12 +87,12 @@ def _told(error: BaseException) -> tuple[str, str, str, int]:
 
 
 def _print(screen: Screen, message: str, hint: str) -> None:
-    console = screen.err
-    console.print("[bold red]error:[/] ", markup=True, end="")
-    console.print(clean(message), soft_wrap=True)
+    # A terminal wraps at words; a file keeps its lines whole.
+    console, is_whole = screen.err, not screen.err.is_terminal
+    error = Text.assemble(("error: ", "bold red"), clean(message))
+    console.print(error, soft_wrap=is_whole)
     if hint:
-        console.print("[bold]hint:[/] ", markup=True, end="")
-        console.print(clean(hint), soft_wrap=True)
+        console.print(Text.assemble(("hint: ", "bold"), clean(hint)), soft_wrap=is_whole)
 
 
 def _innermost(error: BaseException) -> BaseException:

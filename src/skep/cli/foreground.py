@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from rich.console import Console
@@ -65,7 +64,7 @@ async def work_on(
     )
     heading = heading_of(await handle.state(), foreground.settings, foreground.fleet)
     interrupted = asyncio.Event()
-    with interruptible(interrupted, again=partial(leave_at_once, foreground.screen)):
+    with interruptible(interrupted, again=leave_at_once):
         async with working(foreground.fleet, foreground.settings, options):
             if begin is not None:
                 await begin()

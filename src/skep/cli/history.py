@@ -13,7 +13,7 @@ from skep.cli.documents import event_json, step_json, write_json
 from skep.cli.ending import exit_code
 from skep.cli.foreground import heading_of
 from skep.cli.ids import find_swarm, short
-from skep.cli.options import COMMON, Common, StoreUrl, SwarmName
+from skep.cli.options import COMMON, EVERYWHERE, Common, StoreUrl, SwarmName
 from skep.cli.progress import keep_up, shown
 from skep.cli.screen import clean, open_screen, plain_table, show
 from skep.cli.swarms import local_time
@@ -34,7 +34,9 @@ async def events(
     *,
     follow: Annotated[bool, Parameter(help="Wait for new events until the swarm rests.")] = False,
     store: StoreUrl = None,
-    json: Annotated[bool, Parameter(name="--json", help="Write JSON lines.")] = False,
+    json: Annotated[
+        bool, Parameter(name="--json", group=EVERYWHERE, help="Write JSON lines.")
+    ] = False,
 ) -> int:
     """Print the events of a swarm in order."""
     out = open_screen().out

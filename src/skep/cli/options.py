@@ -4,17 +4,23 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
 
 from skep.records.errors import InvalidInput
+
+EVERYWHERE: Final = Group("Common options", sort_key=8)
 
 StoreUrl = Annotated[
     str | None,
     Parameter(
-        metavar="URL", help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db."
+        group=EVERYWHERE,
+        metavar="URL",
+        help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db.",
     ),
 ]
-AsJson = Annotated[bool, Parameter(name="--json", help="Write one JSON document to stdout.")]
+AsJson = Annotated[
+    bool, Parameter(name="--json", group=EVERYWHERE, help="Write one JSON document to stdout.")
+]
 SwarmName = Annotated[
     str, Parameter(help="A swarm's id, the beginning or end of it, or `last` for the newest.")
 ]

@@ -49,6 +49,7 @@ class Asked(Working):
 
 
 NOTHING_ASKED: Final = Asked()
+FREE_PROVIDERS: Final = ("ollama:",)
 
 
 def run(
@@ -137,7 +138,11 @@ def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:
 
 def _confirmed(wish: Wish, screen: Screen, asked: Asked) -> bool:
     """Ask before money is spent, when there is somebody to ask."""
-    if asked.yes or wish.model == OFFLINE or not is_live(screen.err):
+    if asked.yes or not _costs_money(wish.model) or not is_live(screen.err):
         return True
     question = f"Run {len(wish.plan.tasks)} tasks with {clean(wish.model)}, which costs money?"
-    return screen.err.input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    return screen.err.input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}
+
+
+def _costs_money(model: str) -> bool:
+    return model != OFFLINE and not model.startswith(FREE_PROVIDERS)

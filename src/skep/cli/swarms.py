@@ -109,9 +109,16 @@ def task_table(tasks: Sequence[Task], *, is_ascii: bool) -> Table:
             Text(task.status, style),
             str(task.attempt),
             took,
-            Text(clean(task.reason or task.spec.title), "dim"),
+            _what(task),
         )
     return table
+
+
+def _what(task: Task) -> Text:
+    """Say why a task stands as it does, in full; its title may be cut."""
+    if task.reason:
+        return Text(clean(task.reason))
+    return Text(clean(task.spec.title), "dim", no_wrap=True, overflow="ellipsis")
 
 
 def local_time(at: float) -> str:

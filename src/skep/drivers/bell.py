@@ -42,7 +42,9 @@ class Bell:
                 return True
             self._waiting[topic].append(waiter)
         try:
-            await asyncio.wait_for(waiter, patience_s)
+            # Not `wait_for`, which in Python 3.11 loses a cancellation that comes with the ring.
+            async with asyncio.timeout(patience_s):
+                await waiter
         except TimeoutError:
             return False
         finally:

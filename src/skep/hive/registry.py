@@ -42,7 +42,7 @@ class SwarmRegistry:
         nothing was stored but perhaps blobs that nothing refers to.
         """
         swarm = SwarmId(swarm or self.chance.uuid())
-        digest = digest_of(body_of(plan.tasks, request))
+        digest = digest_of(body_of(plan.tasks, request, sealed=plan.sealed))
         stored = Submission(
             command=f"submit/{swarm}",
             digest=digest,

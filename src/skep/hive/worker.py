@@ -10,10 +10,17 @@ from skep.hive.heartbeat import Heartbeat
 from skep.hive.settlement import Settler
 from skep.ports.store import Store
 from skep.ports.system import Clock
-from skep.records.errors import StoreUnavailable
+from skep.records.errors import InvalidInput, StoreUnavailable
 from skep.records.lease import Grant, Offer, Token
 from skep.records.limits import CLAIM_MAX
-from skep.records.outcome import HandedBack, Outcome, Settlement
+from skep.records.outcome import (
+    ErrorClass,
+    Failed,
+    Failure,
+    HandedBack,
+    Outcome,
+    Settlement,
+)
 
 PATIENCE_S: Final = 0.5
 """How long a claim waits for work; it is woken, and this only bounds how late a stop is seen."""
@@ -110,13 +117,25 @@ class Worker:
         try:
             outcome = await self._outcome(grant)
             if outcome is not None:
-                await self._settler.settle(Settlement(token=grant.token, outcome=outcome))
+                await self._settle(grant, outcome)
         except StoreUnavailable:
             pass  # the lease runs out, and the journal keeps what was done
         finally:
             self.heartbeat.drop(grant.token)
             del self._running[grant.token.nonce]
             self._freed.set()
+
+    async def _settle(self, grant: Grant, outcome: Outcome) -> None:
+        try:
+            await self._settler.settle(Settlement(token=grant.token, outcome=outcome))
+        except InvalidInput as refusal:
+            # What the store cannot keep is the task's failure, and must not be the worker's.
+            failure = Failure(
+                error_class=ErrorClass.PERMANENT, code=refusal.code, message=refusal.message
+            )
+            await self._settler.settle(
+                Settlement(token=grant.token, outcome=Failed(failure=failure))
+            )
 
     async def _outcome(self, grant: Grant) -> Outcome | None:
         """Make the attempt; None when it was lost, and there is nothing left to say."""
@@ -146,6 +165,7 @@ class Worker:
     async def _wait_for_a_slot(self, patience_s: float) -> None:
         self._freed.clear()
         try:
-            await asyncio.wait_for(self._freed.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._freed.wait()
         except TimeoutError:
             return

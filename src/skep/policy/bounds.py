@@ -3,32 +3,44 @@
 from collections.abc import Sequence
 
 from skep.records import limits
-from skep.records.errors import LimitExceeded
-from skep.records.outcome import Settlement, Succeeded
+from skep.records.command import Order
+from skep.records.errors import InvalidInput, LimitExceeded
+from skep.records.outcome import Settlement, Succeeded, reason_of
 from skep.records.step import Entry, Record
-from skep.records.values import Json, canonical
+from skep.records.values import Json, canonical, is_storable
 
 
 def check_entries(entries: Sequence[Entry]) -> None:
-    """Refuse a step key or a value that is too long; raises `LimitExceeded`."""
+    """Refuse a step key or a value that is too long, or that no store can keep."""
     for entry in entries:
         _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(entry.key))
+        _check_text(entry.key, subject="step's key")
         if isinstance(entry, Record):
+            _check_text(entry.value, subject="step's value")
             _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
 
 
 def check_settlements(settlements: Sequence[Settlement]) -> None:
-    """Refuse an outcome that is too large for its record; raises `LimitExceeded`."""
+    """Refuse an outcome that is too large for its record, or that no store can keep."""
     for settlement in settlements:
+        _check_text(reason_of(settlement.outcome), subject="reason of an outcome")
         if isinstance(settlement.outcome, Succeeded):
-            size = len(canonical(settlement.outcome.value).encode())
+            size = _size(settlement.outcome.value, subject="value of an outcome")
             _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, size)
+            for artifact in settlement.outcome.artifacts:
+                _check_text(artifact.name + artifact.media_type, subject="name of an artefact")
+
+
+def check_orders(orders: Sequence[Order]) -> None:
+    """Refuse a reason that no store can keep."""
+    for order in orders:
+        _check_text(order.reason, subject="reason of an order")
 
 
 def check_notes(notes: Sequence[dict[str, Json]]) -> None:
-    """Refuse a note that is too large for an event; raises `LimitExceeded`."""
+    """Refuse a note that is too large for an event, or that no store can keep."""
     for note in notes:
-        _bound("EVENT_BYTES_MAX", limits.EVENT_BYTES_MAX, len(canonical(note).encode()))
+        _bound("EVENT_BYTES_MAX", limits.EVENT_BYTES_MAX, _size(note, subject="note"))
 
 
 def check_blobs(contents: Sequence[bytes]) -> None:
@@ -40,3 +52,15 @@ def check_blobs(contents: Sequence[bytes]) -> None:
 def _bound(limit: str, allowed: int, actual: int) -> None:
     if actual > allowed:
         raise LimitExceeded(limit=limit, allowed=allowed, actual=actual)
+
+
+def _check_text(text: str, *, subject: str) -> None:
+    if not is_storable(text):
+        raise InvalidInput(f"The {subject} holds a NUL or half of a surrogate pair.")
+
+
+def _size(value: Json, *, subject: str) -> int:
+    try:
+        return len(canonical(value).encode())
+    except (ValueError, TypeError, RecursionError) as error:
+        raise InvalidInput(f"The {subject} is no JSON that can be stored: {error}.") from error

@@ -17,7 +17,7 @@ from skep.records.errors import (
 from skep.records.ids import TaskKey, is_name
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import TERMINAL, RetryPolicy, Task, TaskSpec
-from skep.records.values import canonical
+from skep.records.values import Json, canonical, is_storable
 
 
 def check_plan(plan: Plan) -> None:
@@ -36,6 +36,8 @@ def check_request(request: SwarmRequest) -> None:
     if not request.objective.strip():
         raise PlanRefused("A swarm needs an objective.")
     _check_text(request.objective, subject="objective")
+    _check_text(request.workspace or "", subject="workspace")
+    _size(request_json(request), subject="request")
     _bound("OBJECTIVE_CHARS_MAX", limits.OBJECTIVE_CHARS_MAX, len(request.objective))
     _within("SWARM_AGENTS_MAX", (1, limits.SWARM_AGENTS_MAX), request.max_agents)
     _within("PRIORITY_MAX", (0, limits.PRIORITY_MAX), request.priority)
@@ -96,7 +98,12 @@ def _check_spec(task: TaskSpec) -> None:
     if len(set(task.after)) != len(task.after):
         raise PlanRefused(f"Task {task.key!r} names a dependency twice.")
     _check_text(task.title, subject=f"title of task {task.key!r}")
-    _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, _input_bytes(task), subject=task.key)
+    _bound(
+        "VALUE_BYTES_MAX",
+        limits.VALUE_BYTES_MAX,
+        _size(task.input, subject=f"input of task {task.key!r}"),
+        subject=task.key,
+    )
 
 
 def _names(task: TaskSpec) -> Iterator[str]:
@@ -118,16 +125,16 @@ def _check_retry(retry: RetryPolicy, key: str) -> None:
     _within("SECONDS_MAX", (0, limits.SECONDS_MAX), retry.cap_s, subject=key)
 
 
-def _input_bytes(task: TaskSpec) -> int:
+def _size(value: Json, *, subject: str) -> int:
+    """Count the bytes of a value as it is stored; refuse what is no JSON."""
     try:
-        return len(canonical(task.input).encode())
+        return len(canonical(value).encode())
     except (ValueError, TypeError, RecursionError) as error:
-        raise PlanRefused(f"The input of task {task.key!r} is no JSON: {error}.") from error
+        raise PlanRefused(f"The {subject} is no JSON that can be stored: {error}.") from error
 
 
 def _check_text(text: str, *, subject: str) -> None:
-    # SQLite and Postgres refuse what JSON admits: NUL and lone surrogates.
-    if "\0" in text or any("\ud800" <= char <= "\udfff" for char in text):
+    if not is_storable(text):
         raise PlanRefused(f"The {subject} holds a NUL or half of a surrogate pair.")
 
 
@@ -184,7 +191,10 @@ def _within(limit: str, bounds: tuple[float, float], actual: float, *, subject: 
         raise LimitExceeded(limit=limit, allowed=bounds[1], actual=actual, subject=subject)
 
 
-def body_of(tasks: Sequence[TaskSpec], request: SwarmRequest | None = None) -> str:
+def body_of(
+    tasks: Sequence[TaskSpec], request: SwarmRequest | None = None, *, sealed: bool = True
+) -> str:
     """Write a command's body canonically, so that two bodies under one id can be told apart."""
     asked = request_json(request) if request else None
-    return canonical({"tasks": [spec_json(task) for task in tasks], "request": asked})
+    specs: list[Json] = [spec_json(task) for task in tasks]
+    return canonical({"tasks": specs, "request": asked, "sealed": sealed})

@@ -61,7 +61,13 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
     },
-    _S.RECOVERING: {_M.RESUME: _S.ACTIVE, _M.INTERRUPT: _S.INTERRUPTED, **_ENDS},
+    _S.RECOVERING: {
+        _M.EXTEND: _S.RECOVERING,
+        _M.SEAL: _S.RECOVERING,
+        _M.RESUME: _S.ACTIVE,
+        _M.INTERRUPT: _S.INTERRUPTED,
+        **_ENDS,
+    },
     _S.INTERRUPTED: {
         _M.EXTEND: _S.INTERRUPTED,
         _M.SEAL: _S.INTERRUPTED,

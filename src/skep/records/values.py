@@ -47,6 +47,26 @@ def parsed(text: str) -> Json:
     return value
 
 
+def is_storable(text: str) -> bool:
+    r"""Say whether every store can keep a text: no NUL, and no half of a surrogate pair.
+
+    JSON and Python admit both; SQLite and Postgres do not.
+
+    >>> is_storable("bee"), is_storable("a\0b"), is_storable("\ud800")
+    (True, False, False)
+    """
+    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def storable(text: str) -> str:
+    r"""Replace what no store can keep.
+
+    >>> storable("a\0b\ud800")
+    'a?b?'
+    """
+    return text.replace("\0", "?").encode("utf-8", "replace").decode()
+
+
 def digest_of(text: str) -> Digest:
     """Hash a text.
 

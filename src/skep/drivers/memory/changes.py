@@ -149,7 +149,9 @@ class Changes:
 
     def _consume(self, task: TaskRow, budget: int, ended: list[TaskRow]) -> int:
         siblings = self.tables.swarms[task.ref.swarm].tasks
-        open_edges = [key for key, met in task.downs.items() if not met][: max(budget, 0)]
+        unmet = [key for key, met in task.downs.items() if not met]
+        unmet.sort(key=lambda key: siblings[key].ordinal)
+        open_edges = unmet[: max(budget, 0)]
         for key in open_edges:
             task.downs[key] = True
             down = siblings[key]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
-from skep.drivers.memory.state import SeatRow, SwarmRow, TaskRow
+from skep.drivers.memory.state import SwarmRow, TaskRow
 from skep.drivers.memory.steering import cancel
 from skep.policy.expiry import is_expired, lease_end, loss_of
 from skep.policy.fencing import is_current
@@ -130,15 +130,16 @@ def _mend(changes: Changes, swarm: SwarmRow) -> int:
     """Rebuild the seats of one swarm where they differ from its ready tasks."""
     if swarm.status in ENDED:
         return 0
-    wanted: dict[str, list[TaskRow]] = {}
+    wanted: dict[str, list[TaskRow]] = {lane: [] for lane in swarm.lanes}
     for task in swarm.tasks.values():
         if task.status is TaskStatus.READY:
+            changes.seat(swarm, task)
             wanted.setdefault(task.lane, []).append(task)
-    return sum(_mend_seat(changes, swarm, tasks) for tasks in wanted.values())
+    return sum(_mend_seat(changes, swarm, lane, tasks=tasks) for lane, tasks in wanted.items())
 
 
-def _mend_seat(changes: Changes, swarm: SwarmRow, tasks: list[TaskRow]) -> int:
-    seat: SeatRow = changes.seat(swarm, tasks[0])
+def _mend_seat(changes: Changes, swarm: SwarmRow, lane: str, *, tasks: list[TaskRow]) -> int:
+    seat = changes.tables.lanes[lane].seats[swarm.id]
     if seat.ready == len(tasks):
         return 0
     seat.ready, seat.heap = len(tasks), []

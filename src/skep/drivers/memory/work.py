@@ -9,7 +9,7 @@ from skep.drivers.memory.changes import WORK_TOPIC, Changes
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.state import LaneRow, SwarmRow, TaskRow
 from skep.drivers.memory.steering import steer
-from skep.policy.bounds import check_settlements
+from skep.policy.bounds import check_orders, check_settlements
 from skep.policy.expiry import lease_end
 from skep.policy.fairness import Deal, Ring, Seat, deal
 from skep.policy.fencing import is_current, judge
@@ -79,6 +79,7 @@ class MemoryWork:
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
         """See `ports.store.Work.steer`."""
+        check_orders(orders)
         with self._desk.change() as changes:
             return [steer(changes, order) for order in orders]
 

@@ -14,7 +14,13 @@ from skep.drivers.redis.answers import (
     step_answer_of,
 )
 from skep.drivers.redis.wire import Wire
-from skep.policy.bounds import check_blobs, check_entries, check_notes, check_settlements
+from skep.policy.bounds import (
+    check_blobs,
+    check_entries,
+    check_notes,
+    check_orders,
+    check_settlements,
+)
 from skep.policy.plans import check_plan, check_request, check_tasks
 from skep.policy.steering import is_so_already
 from skep.ports.system import Chance, Clock
@@ -108,6 +114,7 @@ class RedisWork:
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
         """See `ports.store.Work.steer`."""
+        check_orders(orders)
         return [await self._steer(order) for order in orders]
 
     async def _submit(self, submission: Submission) -> Receipt | SkepError:

@@ -213,16 +213,16 @@ class Changes:
             seat.is_dirty |= eligible != seat.eligible
             seat.eligible = eligible
 
-    def seat(self, sheet: Sheet, line: TaskLine) -> SeatLine:
-        """Find or make the swarm's seat in the task's lane, and the lane."""
-        if line.lane not in sheet.seats:
-            queue, kind, needs = line.lane.split("|")
+    def seat(self, sheet: Sheet, lane: str) -> SeatLine:
+        """Find or make the swarm's seat in a lane, and the lane."""
+        if lane not in sheet.seats:
+            queue, kind, needs = lane.split("|")
             self.db.run(
                 "INSERT OR IGNORE INTO lane (name, queue, kind, needs) VALUES (?, ?, ?, ?)",
-                (line.lane, queue, kind, needs),
+                (lane, queue, kind, needs),
             )
-            sheet.seats[line.lane] = SeatLine()
-        return sheet.seats[line.lane]
+            sheet.seats[lane] = SeatLine()
+        return sheet.seats[lane]
 
     def flush(self) -> None:
         """Write what the sheets hold."""
@@ -232,7 +232,7 @@ class Changes:
 
     def _keep_seat(self, sheet: Sheet, line: TaskLine, before: TaskStatus) -> None:
         if TaskStatus.READY in (before, line.status):
-            seat = self.seat(sheet, line)
+            seat = self.seat(sheet, line.lane)
             seat.ready += 1 if line.status is TaskStatus.READY else -1
             seat.is_dirty = True
             if line.status is TaskStatus.READY:

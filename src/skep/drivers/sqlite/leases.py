@@ -9,6 +9,20 @@ from skep.records.ids import WorkerId
 from skep.records.lease import Beat, BeatVerdict, Swept, Token
 from skep.records.task import TaskMove, TaskStatus
 
+WRONG_SEATS = """
+WITH wanted AS (
+    SELECT t.swarm, t.lane, count(*) AS ready FROM task t JOIN swarm s ON s.n = t.swarm
+    WHERE t.status = 'ready' AND s.ended_at IS NULL GROUP BY t.swarm, t.lane
+    UNION ALL
+    SELECT swarm, lane, 0 FROM seat
+)
+SELECT w.swarm, w.lane, max(w.ready) FROM wanted w
+LEFT JOIN seat ON seat.swarm = w.swarm AND seat.lane = w.lane
+GROUP BY w.swarm, w.lane HAVING max(w.ready) <> coalesce(max(seat.ready), 0)
+ORDER BY w.swarm, w.lane
+"""
+"""The seats whose count is not that of the ready tasks, with the right one."""
+
 
 def renew(changes: Changes, token: Token, *, lease_s: float) -> Beat:
     """Move one lease's deadline."""
@@ -46,17 +60,10 @@ def sweep(changes: Changes, *, limit: int) -> Swept:
 
 def reconcile(changes: Changes) -> int:
     """Rebuild the seats where they differ from the ready tasks."""
-    sql = (
-        "SELECT min(t.n), count(*) FROM task t JOIN swarm s ON s.n = t.swarm"
-        " LEFT JOIN seat ON seat.swarm = t.swarm AND seat.lane = t.lane"
-        " WHERE t.status = 'ready' AND s.ended_at IS NULL"
-        " GROUP BY t.swarm, t.lane HAVING count(*) <> coalesce(max(seat.ready), 0)"
-    )
-    wanting = changes.db.rows(sql)
-    for n, ready in wanting:
-        line = changes.lines("n = ?", (n,))[0]
-        sheet = changes.sheet(line.swarm)
-        seat = changes.seat(sheet, line)
+    wanting = changes.db.rows(WRONG_SEATS)
+    for swarm, lane, ready in wanting:
+        sheet = changes.sheet(swarm)
+        seat = changes.seat(sheet, lane)
         seat.ready, seat.is_dirty = ready, True
         changes.reseat(sheet)
     return len(wanting)

@@ -9,7 +9,13 @@ from skep.drivers.bell import Bell
 from skep.drivers.sqlite import claiming, journal, leases, reading, settling, steering, submitting
 from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
 from skep.drivers.sqlite.threads import Reader, Writer
-from skep.policy.bounds import check_blobs, check_entries, check_notes, check_settlements
+from skep.policy.bounds import (
+    check_blobs,
+    check_entries,
+    check_notes,
+    check_orders,
+    check_settlements,
+)
 from skep.policy.fencing import is_current
 from skep.ports.system import Chance, Clock
 from skep.records.command import Addition, Order, Receipt, Submission
@@ -102,6 +108,7 @@ class SqliteWork:
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
         """See `ports.store.Work.steer`."""
+        check_orders(orders)
         return await self._desk.writer.ask(
             lambda changes: [steering.steer(changes, each) for each in orders]
         )
