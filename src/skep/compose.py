@@ -24,7 +24,8 @@ from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import Worker
 from skep.ports.store import Store
-from skep.ports.system import Clock
+from skep.ports.system import Chance, Clock
+from skep.records.errors import StoreUnavailable
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import Charter
@@ -33,6 +34,7 @@ from skep.runtime import Runtime
 from skep.settings import Settings, read_settings, sqlite_path
 
 MEMORY: Final = "memory:"
+REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 LOCKS_FOLDER: Final = "locks"
 LEASE_S: Final = 5.0
 SLOTS: Final = 8
@@ -134,6 +136,8 @@ async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
         from skep.drivers.memory import MemoryStore
 
         return MemoryStore(clock, chance)
+    if settings.store.startswith(REDIS_SCHEMES):
+        return await _open_redis(settings.store, clock=clock, chance=chance)
     path = sqlite_path(settings.store)
     if path.parent == settings.state_folder:
         make_state_folder(settings.state_folder)
@@ -145,6 +149,19 @@ async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
 def system_clock() -> Clock:
     """The clock of this machine, for whoever shows how time passes."""
     return SystemClock()
+
+
+async def _open_redis(
+    url: str, *, clock: Clock, chance: Chance
+) -> AbstractAsyncContextManager[Store]:
+    try:
+        from skep.drivers.redis import RedisStore
+    except ImportError as error:
+        raise StoreUnavailable(
+            f"The store {url} needs the package 'redis', which is not installed.",
+            hint="Install it with: pip install 'skep[redis]'",
+        ) from error
+    return await RedisStore.open(url, clock=clock, chance=chance)
 
 
 def make_state_folder(folder: Path) -> None:

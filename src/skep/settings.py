@@ -54,6 +54,6 @@ def sqlite_path(url: str) -> Path:
     if scheme != "sqlite" or not separator or not path:
         raise InvalidInput(
             f"The store {url!r} is not known.",
-            hint="Say sqlite:///PATH, or memory: for a store that ends with the process.",
+            hint="Say sqlite:///PATH, redis://HOST:PORT/DB, or memory: (gone with the process).",
         )
     return Path(path)

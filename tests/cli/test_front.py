@@ -58,7 +58,7 @@ def test_the_version_is_shown(tmp_path: Path) -> None:
     ("words", "meant"),
     [
         (("rnu", "x"), '"run"'),
-        (("swarm", "shwo"), '"show"'),
+        (("swarm", "shoow"), '"show"'),
         (("run", "Audit", "--workspce", "."), "--workspace"),
     ],
 )
@@ -175,6 +175,11 @@ def test_money_is_spent_only_when_somebody_says_yes(shell: Shell) -> None:
 
     assert "which costs money? [y/N]" in shown
     assert "Nothing was run." in shown
+
+
+def test_long_names_stay_apart() -> None:
+    """Two names that are too long for a file, and differ at their end, go to two files."""
+    assert safe_path("task", "x" * 300 + "a") != safe_path("task", "x" * 300 + "b")
 
 
 def on_a_terminal(

@@ -115,7 +115,7 @@ def test_a_plan_can_be_piped_from_plan_to_run(shell: Shell) -> None:
     [
         ("tasks: [{key: a, agent: cartographer, after: [b]}]", "unknown_dependency"),
         ("tasks: [{key: a, agent: nobody}]", "agent_unknown"),
-        ("tasks: [{key: a, agent: cartographer, afer: []}]", "plan_refused"),
+        ("tasks: [{key: a, agent: cartographer, afters: []}]", "plan_refused"),
         ("tasks: [{key: a, agent: mine, kind: function}]", "plan_refused"),
         ("tasks: [{key: a, agent: cartographer, capabilities: [levitation]}]", "plan_refused"),
         ("tasks: {", "plan_refused"),
@@ -142,7 +142,7 @@ def test_a_plan_that_makes_no_sense_is_refused(shell: Shell, plan: str, code: st
         (("--max-agents", "0"), "invalid_input", "--max-agents"),
         (("--workspace", "nowhere"), "invalid_input", "--workspace"),
         (("--out", "no/such/folder.md"), "invalid_input", ""),
-        (("--store", "redis://localhost"), "invalid_input", "sqlite:///"),
+        (("--store", "carrier-pigeon://x"), "invalid_input", "sqlite:///"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_begins(
@@ -210,6 +210,34 @@ def test_a_swarm_whose_time_is_over_is_cancelled(shell: Shell) -> None:
     assert "time" in result.json["reason"]
     assert result.json["error"]["code"] == "swarm_not_completed"
     assert result.err == ""
+
+
+def test_a_planted_link_is_not_followed(shell: Shell, tmp_path: Path) -> None:
+    """A repository whose .skep leads elsewhere gets nothing written there."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (shell.folder / ".skep").mkdir()
+    (shell.folder / ".skep" / "swarms").symlink_to(outside)
+
+    result = shell.skep("run", "Collect TODO markers", "--json")
+
+    assert result.code == 1
+    assert result.json["error"]["code"] == "unsafe_folder"
+    assert list(outside.iterdir()) == []
+
+
+def test_a_run_goes_on_when_nobody_reads_of_it(shell: Shell) -> None:
+    """`skep run | head -n 1` completes, with the exit code of the swarm and without noise."""
+    piped = subprocess.run(
+        ["bash", "-c", '"$0" -m skep run Audit | head -n 1; exit ${PIPESTATUS[0]}', sys.executable],
+        cwd=shell.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert shell.skep("swarm", "show", "last", "--json").json["status"] == "completed"
 
 
 def test_a_reader_that_hangs_up_is_no_failure(done: tuple[Shell, Any]) -> None:

@@ -1,10 +1,11 @@
 """Fixtures that open a driver's harness with a clock and chance that tests hold in hand."""
 
 import inspect
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 
 import pytest
 from hypothesis import Phase, settings
+from tests.servers import redis_server, valkey_binary
 
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
@@ -54,3 +55,17 @@ async def store(
     left = await harness.crash()
     check(await left.dump())
     await harness.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of the session's own."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def valkey_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Valkey server of the session's own."""
+    with redis_server(tmp_path_factory.mktemp("valkey"), binary=valkey_binary()) as url:
+        yield url

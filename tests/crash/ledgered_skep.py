@@ -30,7 +30,7 @@ def main(path: str, arguments: list[str]) -> object:
     """Replace the shelf, then run the command line as it is."""
     ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     # Before anything that takes the shelf's name into its own is imported.
-    shelf.SHELF = {name: ledgered(tool, ledger) for name, tool in shelf.SHELF.items()}  # type: ignore[misc]
+    shelf.SHELF = {name: ledgered(tool, ledger) for name, tool in shelf.SHELF.items()}
     from skep.cli import main as cli  # noqa: PLC0415 - after the shelf was replaced
 
     command: Callable[[], object] = cli

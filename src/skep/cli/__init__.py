@@ -1,6 +1,5 @@
 """The command line: `skep` and its commands; each is imported when it is called."""
 
-import signal
 import sys
 from collections.abc import Sequence
 
@@ -15,7 +14,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 done, 1 failed, 2 the command or its input makes no sense, 130 interrupted.
     """
     tokens = _with_dash_last(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does
     screen = open_screen()
     try:
         result = build()(

@@ -10,7 +10,7 @@ from rich.text import Text
 from skep.cli.board import Board
 from skep.cli.documents import write_json
 from skep.cli.export import Exported, default_report, export_artifacts, put_report, swarm_folder
-from skep.cli.failures import FAILED, INTERRUPTED, leave
+from skep.cli.failures import FAILED, INTERRUPTED, flushed, hung_up, leave
 from skep.cli.foreground import model_shown
 from skep.cli.ids import short
 from skep.cli.screen import Screen, clean, show, shown_seconds
@@ -80,13 +80,21 @@ async def board_of(handle: SwarmHandle) -> Board:
 
 def told(ending: Ending, screen: Screen, *, as_json: bool) -> int:
     """Tell the user how the session ended; returns the exit code, or leaves when interrupted."""
+    try:
+        _tell(ending, screen, as_json=as_json)
+    except BrokenPipeError:
+        hung_up()
+    if ending.swarm.status is SwarmStatus.INTERRUPTED:
+        leave(INTERRUPTED)  # the store is closed; tools in threads would be waited for
+    return exit_code(ending.swarm)
+
+
+def _tell(ending: Ending, screen: Screen, *, as_json: bool) -> None:
     if as_json:
         write_json(document(ending))
     else:
         _print(ending, screen)
-    if ending.swarm.status is SwarmStatus.INTERRUPTED:
-        leave(INTERRUPTED)  # the store is closed; tools in threads would be waited for
-    return exit_code(ending.swarm)
+    flushed()
 
 
 def exit_code(swarm: Swarm) -> int:

@@ -16,10 +16,12 @@ from skep.hive.fleet import SwarmHandle
 from skep.records.errors import InvalidInput, SkepError
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.outcome import Artifact
+from skep.records.values import digest_of
 from skep.settings import Settings
 
 SWARMS_FOLDER: Final = "swarms"
 PART_CHARS_MAX: Final = 100
+PART_CHARS_KEPT: Final = 32
 _PLAIN: Final = " +,=@"
 
 Exported = dict[tuple[TaskRef, str], Path]
@@ -56,16 +58,16 @@ def safe_path(*names: str) -> Path:
     >>> safe_path("todos", "findings/todos.json")
     PosixPath('todos/findings/todos.json')
     >>> safe_path("todos", "../../.bashrc")
-    PosixPath('todos/%2E%2E/%2E%2E/%2Ebashrc')
+    PosixPath('todos/%2E./%2E./%2Ebashrc')
     """
     return Path(*(_plain(part) for name in names for part in name.split("/")))
 
 
 def put(path: Path, content: bytes, *, within: Path) -> None:
     """Write a file whole or not at all. Raises `UnsafeFolder` when its folder leads elsewhere."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.parent.resolve().is_relative_to(within.resolve()):
         raise UnsafeFolder(f"{path.parent} leads out of {within}, so nothing was written to it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as aside:
         aside.write(content)
     os.chmod(aside.name, 0o644)  # noqa: PTH101 - as any file that a user makes
@@ -99,5 +101,9 @@ def checked_out(out: str) -> Path:
 def _plain(part: str) -> str:
     if not part:
         return "%"
-    quoted = quote(part, safe=_PLAIN)[:PART_CHARS_MAX]
-    return quoted.replace(".", "%2E", 1) if quoted.startswith(".") else quoted
+    quoted = quote(part, safe=_PLAIN)
+    if quoted.startswith("."):  # neither hidden nor a way up
+        quoted = f"%2E{quoted[1:]}"
+    if len(quoted) > PART_CHARS_MAX:
+        quoted = f"{quoted[:PART_CHARS_KEPT]}-{digest_of(part)[:PART_CHARS_KEPT]}"
+    return quoted

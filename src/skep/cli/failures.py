@@ -27,7 +27,7 @@ def explained(error: BaseException, screen: Screen, *, as_json: bool) -> int:
     error = _innermost(error)
     match error:
         case BrokenPipeError():
-            return _hung_up()
+            return hung_up()
         case KeyboardInterrupt():
             screen.err.print("Interrupted.")
             return INTERRUPTED
@@ -40,6 +40,12 @@ def explained(error: BaseException, screen: Screen, *, as_json: bool) -> int:
         sys.stdout.write(json.dumps(document) + "\n")
     _print(screen, message, hint)
     return status
+
+
+def hung_up() -> int:
+    """Forget what nobody reads, so that the interpreter does not try to write it at its exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE
 
 
 def flushed() -> None:
@@ -101,9 +107,3 @@ def _innermost(error: BaseException) -> BaseException:
         group = cast("BaseExceptionGroup[BaseException]", error)
         error = group.exceptions[0]
     return error
-
-
-def _hung_up() -> int:
-    # What is left in the buffer has nowhere to go; the interpreter must not try at exit.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return BROKEN_PIPE

@@ -131,6 +131,7 @@ async def _until_rest(
 async def _stop(handle: SwarmHandle, foreground: Foreground) -> None:
     """Mark the swarm as interrupted, unless it came to its end all the same."""
     if foreground.stage is not None:
-        foreground.stage.print("Stopping; Ctrl-C again leaves at once.", style="yellow")
+        with suppress(BrokenPipeError):
+            foreground.stage.print("Stopping; Ctrl-C again leaves at once.", style="yellow")
     with suppress(IllegalMove):
         await handle.interrupt(INTERRUPTION)

@@ -1,7 +1,7 @@
 """Progress on screen: a view that redraws itself on a terminal, plain lines anywhere else."""
 
 from collections.abc import AsyncIterator, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from rich.console import Console
@@ -75,11 +75,13 @@ class Lines:
         if event.task is None or event.kind not in TOLD or event.seq <= self._after:
             return
         row = board.rows[event.task]
+        with suppress(BrokenPipeError):  # the work goes on when nobody reads of it
+            self._print(event, row, board.elapsed_s(event.at))
+
+    def _print(self, event: Event, row: Row, elapsed_s: float) -> None:
         reason = f": {clean(row.reason)}" if row.reason else ""
-        at = f"{board.elapsed_s(event.at):6.1f} s"
-        self._console.print(
-            f"{at}  {_word(event, row):<14} {row.key} ({row.agent}){reason}", soft_wrap=True
-        )
+        line = f"{elapsed_s:6.1f} s  {_word(event, row):<14} {row.key} ({row.agent}){reason}"
+        self._console.print(line, soft_wrap=True)
 
 
 async def _known(handle: SwarmHandle, board: Board) -> AsyncIterator[Event]:

@@ -1,6 +1,7 @@
 """`skep run`: plan an objective, work on it before the user's eyes, and leave a report."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Final
 
@@ -65,7 +66,8 @@ def run(
         objective, settings, plan=asked.plan, input_file=asked.input, model=asked.model
     )
     check_servable(wish.plan.tasks, settings)
-    _introduce(wish, screen, asked)
+    with suppress(BrokenPipeError):
+        _introduce(wish, screen, asked)
     if not _confirmed(wish, screen, asked):
         screen.err.print("Nothing was run.")
         return FAILED

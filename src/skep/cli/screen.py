@@ -15,6 +15,7 @@ from typing import BinaryIO, Final, TextIO, cast
 
 from rich.console import Console, RenderableType
 from rich.table import Table
+from typing_extensions import override
 
 from skep.records.task import TaskStatus
 from skep.settings import read_settings
@@ -135,9 +136,18 @@ def shown_seconds(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+class _Console(Console):
+    """A console that tells of a broken pipe, where rich would end the process."""
+
+    @override
+    def on_broken_pipe(self) -> None:
+        """Let whoever prints decide what it means that nobody reads."""
+        raise BrokenPipeError
+
+
 def _console(stream: TextIO, environment: Mapping[str, str]) -> Console:
     is_wide = not stream.isatty() and "COLUMNS" not in environment
-    return Console(
+    return _Console(
         file=stream,
         highlight=False,
         markup=False,

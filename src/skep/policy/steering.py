@@ -11,8 +11,13 @@ _GOALS = {
 }
 
 
+def check_steering(move: SwarmMove) -> None:
+    """Refuse a move that nobody may ask for; raises `IllegalMove`."""
+    if move not in STEERING:
+        raise IllegalMove(status="any", move=move)
+
+
 def is_so_already(status: SwarmStatus, move: SwarmMove, *, sealed: bool) -> bool:
     """Say whether the swarm is where the move leads; raises `IllegalMove` for no steering move."""
-    if move not in STEERING:
-        raise IllegalMove(status=status, move=move)
+    check_steering(move)
     return (move is SwarmMove.SEAL and sealed) or _GOALS.get(move) is status

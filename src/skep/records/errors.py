@@ -187,7 +187,8 @@ class IllegalMove(Conflict):
     code = "illegal_move"
 
     def __init__(self, *, status: str, move: str) -> None:
-        super().__init__(f"{status!r} allows no {move!r}.")
+        done = move.rpartition(".")[2].replace("_", " ")
+        super().__init__(f"What is {status} cannot be {done}.")
         self.status = status
         self.move = move
 

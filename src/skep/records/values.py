@@ -3,11 +3,11 @@
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Final, NewType
+from typing import Final, NewType, TypeAlias
 
-from typing_extensions import TypeAliasType
+from pydantic import JsonValue
 
-Json = TypeAliasType("Json", "bool | int | float | str | list[Json] | dict[str, Json] | None")
+Json: TypeAlias = JsonValue
 """Any JSON value."""
 
 Digest = NewType("Digest", str)

@@ -46,7 +46,7 @@ def submission_ask(submission: Submission, *, refused: bool) -> str:
         "digest": submission.digest,
         "swarm": submission.swarm,
         "sealed": submission.plan.sealed,
-        "request": canonical(request_json(submission.request)),
+        "request": "" if refused else canonical(request_json(submission.request)),
         "cap": submission.request.max_agents,
         "priority": submission.request.priority,
         "refused": refused,

@@ -13,6 +13,7 @@ from importlib import resources
 from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import STRIDE, WEIGHTS
 from skep.records import limits
+from skep.records.moves import Move, Status
 from skep.records.swarm import ENDED, SWARM_MOVES
 from skep.records.task import TASK_MOVES, TERMINAL, TaskStatus
 from skep.records.values import digest_of
@@ -73,11 +74,11 @@ def _set(values: Iterable[StrEnum]) -> str:
     return _table(sorted(f"[{_quoted(value)}] = true" for value in values))
 
 
-def _moves(table: Mapping[StrEnum, Mapping[StrEnum, StrEnum]]) -> str:
+def _moves(table: Mapping[Status, Mapping[Move, Status]]) -> str:
     return _table(f"[{_quoted(status)}] = {_row(row)}" for status, row in table.items())
 
 
-def _row(row: Mapping[StrEnum, StrEnum]) -> str:
+def _row(row: Mapping[Move, Status]) -> str:
     return _table(f"[{_quoted(move)}] = {_quoted(after)}" for move, after in row.items())
 
 

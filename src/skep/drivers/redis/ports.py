@@ -22,7 +22,7 @@ from skep.policy.bounds import (
     check_settlements,
 )
 from skep.policy.plans import check_plan, check_request, check_tasks
-from skep.policy.steering import is_so_already
+from skep.policy.steering import check_steering
 from skep.ports.system import Chance, Clock
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import ArtifactNotFound, SkepError
@@ -130,9 +130,7 @@ class RedisWork:
         return receipt_of(answer, addition.swarm, refusal=refusal)
 
     async def _steer(self, order: Order) -> SwarmStatus | SkepError:
-        refusal = _refusal(
-            lambda: is_so_already(SwarmStatus.ACTIVE, order.move, sealed=False) and None
-        )
+        refusal = _refusal(lambda: check_steering(order.move))
         if refusal is not None:
             return refusal
         return steered(await self._desk.call("steer", asks.order_ask(order)), order)

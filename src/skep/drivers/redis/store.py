@@ -1,6 +1,6 @@
 """The Redis store: all ports over one wire."""
 
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from redis.exceptions import ResponseError
 
@@ -139,10 +139,8 @@ async def _info(wire: Wire, section: str) -> dict[str, str]:
 
 
 async def _setting(wire: Wire, name: str) -> str:
-    pair: Any = await wire.command("CONFIG", "GET", name)
-    if isinstance(pair, dict):
-        return str(pair[name.encode()].decode())
-    return str(pair[1]) if pair else ""
+    pair: list[str] = await wire.command("CONFIG", "GET", name)
+    return pair[1] if pair else ""
 
 
 async def _load(wire: Wire) -> None:

@@ -5,8 +5,9 @@ None of them retries by itself: a call whose reply was lost may have been carrie
 the caller knows that it is safe to repeat (every operation here is).
 """
 
+import asyncio
 import threading
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import redis
 import redis.asyncio
@@ -29,19 +30,31 @@ class Wire:
     def __init__(self, url: str, library: Library) -> None:
         self._library = library
         self._owner = threading.get_ident()
-        options: dict[str, Any] = {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
-        pool = redis.asyncio.BlockingConnectionPool.from_url(
+        self._is_closed = False
+        self._asked = 0
+        self._answered = asyncio.Event()
+        self._answered.set()
+        options: dict[str, Any] = {
+            "socket_timeout": TIMEOUT_S,
+            "socket_connect_timeout": TIMEOUT_S,
+            "protocol": 2,
+        }
+        asynchronous: Any = redis.asyncio  # its signatures are untyped in part
+        pool = asynchronous.BlockingConnectionPool.from_url(
             url,
             max_connections=COMMAND_CONNECTIONS,
             timeout=TIMEOUT_S,
             retry=AsyncRetry(NoBackoff(), 0),
             **options,
         )
-        self._client: Any = redis.asyncio.Redis(connection_pool=pool)
-        self._beside: Any = redis.Redis.from_url(
+        self._client: Any = asynchronous.Redis(connection_pool=pool)
+        blocking: Any = redis.Redis
+        self._beside: Any = blocking.from_url(
             url, max_connections=1, retry=Retry(NoBackoff(), 0), **options
         )
-        self._hints: Any = redis.asyncio.Redis.from_url(
+        for client in (self._client, self._beside):
+            client.response_callbacks.clear()  # answers as the server gives them
+        self._hints: Any = asynchronous.Redis.from_url(
             url, max_connections=1, retry=AsyncRetry(NoBackoff(), 0), socket_timeout=None
         )
 
@@ -60,12 +73,20 @@ class Wire:
 
     async def command(self, *words: str | bytes | float) -> Any:
         """Run one command."""
+        if self._is_closed:
+            raise StoreUnavailable("The store is closed.")
+        self._asked += 1
+        self._answered.clear()
         try:
             return _text(await self._client.execute_command(*words))
         except ResponseError:
             raise
         except (RedisError, OSError) as error:
             raise _unavailable(error) from error
+        finally:
+            self._asked -= 1
+            if not self._asked:
+                self._answered.set()
 
     async def get_bytes(self, key: str) -> bytes | None:
         """Read a value as it is."""
@@ -80,7 +101,9 @@ class Wire:
         return self._hints.pubsub(ignore_subscribe_messages=True)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Wait for the answers to what was asked, and close every connection."""
+        self._is_closed = True
+        await self._answered.wait()
         await self._client.aclose()
         await self._client.connection_pool.disconnect()
         await self._hints.aclose()
@@ -107,7 +130,7 @@ def _text(answer: Any) -> Any:
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, list):
-        return [_text(item) for item in answer]
+        return [_text(item) for item in cast("list[Any]", answer)]
     return answer
 
 

@@ -158,11 +158,21 @@ local function consume_edges(ctx, task, budget)
   return budget - left
 end
 
-local function settle_waiting(ctx, task)
-  for _, key in ipairs(redis.call('LRANGE', base(task.id) .. ':up:' .. task.key, 0, -1)) do
-    local up = find(task.id, key)
+local function by_place(a, b) return a.ordinal < b.ordinal end
+
+-- Release or cancel a task by what its dependencies have come to, if it waits still.
+local function settle_waiting(ctx, key, id)
+  local task, ups = find(id, key), {}
+  if task.status ~= 'waiting' then return end
+  for i, up in ipairs(redis.call('LRANGE', base(id) .. ':up:' .. key, 0, -1)) do
+    ups[i] = find(id, up)
+  end
+  table.sort(ups, by_place)
+  for _, up in ipairs(ups) do
     if TERMINAL[up.status] and up.status ~= 'succeeded' and not task.tolerant then
-      return cancel_for(ctx, task, up)
+      cancel_for(ctx, task, up)
+      consume_edges(ctx, task, SETTLE_EDGES_MAX)
+      return
     end
   end
   if task.unmet == 0 then release(ctx, task) end

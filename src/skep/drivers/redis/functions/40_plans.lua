@@ -140,7 +140,7 @@ local function add(_, args)
   end
   local by = spawner and text(spawner.key) or 'null'
   move_swarm(ctx, s, 'swarm.extended', '{' .. keys_told(rows) .. ',"by":' .. by .. '}')
-  for _, row in ipairs(rows) do settle_waiting(ctx, row) end
+  for _, row in ipairs(rows) do settle_waiting(ctx, row.key, s.id) end
   remember_command(ask.command, ask.digest, ask.swarm)
   return finish(ctx, {'OK', ask.swarm})
 end

@@ -100,9 +100,8 @@ local function reopen(ctx, s, closure, reason)
   move_swarm(ctx, s, 'swarm.reopened', told)
   for _, task in ipairs(closure) do next_run(ctx, task) end
   for _, task in ipairs(closure) do rewire(task) end
-  for _, task in ipairs(closure) do
-    if task.status == 'waiting' then settle_waiting(ctx, task) end
-  end
+  for _, task in ipairs(closure) do settle_waiting(ctx, task.key, s.id) end
+  end_if_over(ctx, s)
 end
 
 -- ARGV: now, order as JSON {swarm, move, goal, tasks, reason}. Answers the status, or why not.
