@@ -51,7 +51,7 @@ type: $(DEV) ## pyright, strict
 
 layers: $(DEV) ## the import contracts
 	$(call heading,layers)
-	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/lint-imports --no-cache --no-logo
 
 test: $(DEV) ## the quick tests
 	$(call heading,quick tests)

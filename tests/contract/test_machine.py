@@ -13,6 +13,7 @@ from typing_extensions import override
 from skep.testing.harness import Harness
 from skep.testing.machine import StoreMachine
 from skep.testing.memory import MemoryHarness
+from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
 
 FOLDER: Final = Path("/dev/shm")
@@ -62,6 +63,34 @@ class TestMemory(case(MemoryHarness, examples=200, steps=40)):
 @pytest.mark.timeout(300)
 class TestSqlite(case(TemporarySqlite, examples=200, steps=40)):
     """The SQLite store in random histories."""
+
+
+class SharedRedis(RedisHarness):
+    """A store in the database of the session's server."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__(self.url)
+
+
+@pytest.fixture(scope="session")
+def shared_redis(redis_url: str) -> None:
+    """Tell the machine, which takes no fixtures, where the server is."""
+    SharedRedis.url = redis_url
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("shared_redis")
+class TestRedis(case(SharedRedis, examples=60, steps=40)):
+    """The Redis store in random histories."""
+
+
+@pytest.mark.deep
+@pytest.mark.usefixtures("shared_redis")
+class TestRedisDeep(case(SharedRedis, examples=1_000, steps=80)):
+    """The Redis store in many long histories."""
 
 
 @pytest.mark.deep

@@ -48,17 +48,19 @@ async def conclude(
     handle: SwarmHandle, fleet: Fleet, settings: Settings, *, out: str | None
 ) -> Ending:
     """Write a swarm's report and artefacts, unless it was interrupted, and gather what to tell."""
-    board = await board_of(handle)
+    board, artifacts = await board_of(handle), await handle.artifacts()
     swarm, text, report, exported = await handle.state(), "", None, Exported()
     if swarm.status is not SwarmStatus.INTERRUPTED:
         text = await handle.report()
-        exported = await export_artifacts(handle, swarm_folder(settings, handle.id) / "artifacts")
+        folder = swarm_folder(settings, handle.id) / "artifacts"
+        within = settings.state_folder
+        exported = await export_artifacts(handle, artifacts, folder, within=within)
         report = Path(out) if out else default_report(settings, handle.id)
-        put_report(text, report, within=None if out else settings.state_folder)
+        put_report(text, report, within=None if out else within)
     return Ending(
         swarm=swarm,
         tasks=await handle.tasks(),
-        artifacts=await handle.artifacts(),
+        artifacts=artifacts,
         exported=exported,
         report=report,
         text=text,

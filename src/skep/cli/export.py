@@ -40,14 +40,17 @@ def swarm_folder(settings: Settings, swarm: SwarmId) -> Path:
 
 
 async def export_artifacts(
-    handle: SwarmHandle, folder: Path, chosen: Sequence[tuple[TaskRef, Artifact]] | None = None
+    handle: SwarmHandle,
+    artifacts: Sequence[tuple[TaskRef, Artifact]],
+    folder: Path,
+    *,
+    within: Path,
 ) -> Exported:
-    """Write artefacts (all, or those chosen) as `folder/<task>/<name>`; returns where each is."""
-    artifacts = await handle.artifacts() if chosen is None else chosen
+    """Write artefacts as `folder/<task>/<name>`, inside `within`; returns where each is."""
     written = Exported()
     for ref, artifact in artifacts:
         path = folder / safe_path(ref.key, artifact.name)
-        put(path, await handle.read(artifact), within=folder)
+        put(path, await handle.read(artifact), within=within)
         written[ref, artifact.name] = path
     return written
 

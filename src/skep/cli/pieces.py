@@ -75,7 +75,7 @@ def _full_name(piece: Piece) -> str:
 async def _export(
     handle: SwarmHandle, pieces: Sequence[Piece], folder: Path, *, as_json: bool
 ) -> None:
-    paths = await export_artifacts(handle, folder, pieces)
+    paths = await export_artifacts(handle, pieces, folder, within=folder)
     if as_json:
         write_json({"swarm": handle.id, "written": [str(path) for path in paths.values()]})
         return

@@ -1,10 +1,14 @@
 """The store under test and beside it the reference, both told the same and compared (33)."""
 
+from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar, cast
 
+from typing_extensions import override
+
 from skep.ports.inspection import Dump
 from skep.records.errors import SkepError
+from skep.records.lease import Grant
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.harness import Harness, InspectableStore
@@ -15,30 +19,47 @@ Answer = TypeVar("Answer")
 Command = Callable[[InspectableStore], Awaitable[Answer]]
 
 
+class EchoChance(SeededChance):
+    """Chance whose next nonces are given."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self.nonces: deque[str] = deque()
+
+    @override
+    def nonce(self) -> str:
+        """The next nonce that was given, else a fresh one."""
+        return self.nonces.popleft() if self.nonces else super().nonce()
+
+
 class Twins:
     """A subject, and a memory store with the same clock and equal chance.
 
-    Equal chance gives equal nonces and an equal incarnation, so answers and dumps must be equal
-    to the letter.
+    The model draws the nonces that the subject's grants have, however many of them the subject
+    drew for it, so answers and dumps must be equal to the letter.
     """
 
     def __init__(self, harness: Harness, *, clock: ManualClock) -> None:
         self._harness = harness
         self._clock = clock
         self._stores: tuple[InspectableStore, ...] = ()
+        self._echo = EchoChance(1)
         self.seen: Dump | None = None
 
     async def open(self) -> None:
         """Open both."""
         subject = await self._harness.open(clock=self._clock, chance=SeededChance(1))
-        model = await MemoryHarness().open(clock=self._clock, chance=SeededChance(1))
+        self._echo = EchoChance(1)
+        model = await MemoryHarness().open(clock=self._clock, chance=self._echo)
         self._stores = (subject, model)
 
     async def ask(self, command: Command[Answer]) -> Answer | SkepError:
         """Ask both the same, and give the subject's answer; a refusal raised is an answer too."""
-        answers = [await _answer(command, store) for store in self._stores]
-        _compare("answers", *map(_plain, answers))
-        return answers[0]
+        subject, model = self._stores
+        answer = await _answer(command, subject)
+        self._echo.nonces.extend(_nonces(answer))
+        _compare("answers", _plain(answer), _plain(await _answer(command, model)))
+        return answer
 
     async def crash(self) -> None:
         """Have the subject's process die; the reference must not notice."""
@@ -65,6 +86,16 @@ async def _answer(command: Command[Answer], store: InspectableStore) -> Answer |
         return await command(store)
     except SkepError as refusal:
         return refusal
+
+
+def _nonces(answer: object) -> list[str]:
+    """The nonces of all grants in an answer, in their order."""
+    if isinstance(answer, Grant):
+        return [answer.token.nonce]
+    if isinstance(answer, list | tuple):
+        parts = cast("Sequence[object]", answer)
+        return [nonce for part in parts for nonce in _nonces(part)]
+    return []
 
 
 def _plain(answer: object) -> object:

@@ -1,6 +1,7 @@
 """The connections of one process to one Redis, and how operations are called over them.
 
-At most four: two for commands on the event loop, one for hints, one for the heartbeat's thread.
+Three at most: one for commands, which keeps them in the order in which they were asked, one for
+hints, one for the heartbeat's thread.
 None of them retries by itself: a call whose reply was lost may have been carried out, and only
 the caller knows that it is safe to repeat (every operation here is).
 """
@@ -20,7 +21,7 @@ from skep.drivers.redis.library import Library
 from skep.records.errors import StoreUnavailable
 
 TIMEOUT_S: Final = 5.0
-COMMAND_CONNECTIONS: Final = 2
+COMMAND_CONNECTIONS: Final = 1
 NO_FUNCTION: Final = "Function not found"
 
 
