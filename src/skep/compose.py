@@ -105,6 +105,7 @@ async def working(
     """
     chance = SystemChance()
     identity = options.identity or WorkerId(f"worker.{chance.uuid()}")
+    make_state_folder(settings.state_folder)
     with held_identity(settings.state_folder / LOCKS_FOLDER, identity):
         clock = SystemClock()
         bench = Bench(

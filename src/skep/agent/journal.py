@@ -26,7 +26,7 @@ class UnknownEffect(SkepError):
 
     def __init__(self, *, key: str) -> None:
         super().__init__(
-            f"Step {key!r} may have been carried out before its worker died.",
+            f"Step {key!r} began and its end was not recorded; it may have been carried out.",
             hint="Find out whether it was, then retry the task: its next run begins anew.",
         )
         self.key = key

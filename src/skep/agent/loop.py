@@ -1,6 +1,6 @@
 """The loop of an LLM agent: prompt, model, tools, model, …, result.
 
-Journal, budget, approvals and cancellation sit here, which is why the loop is ours
+Journal and cancellation sit here, and budget and approvals will, which is why the loop is ours
 (docs/adr/0009); models, messages and tool schemas are pydantic-ai's. Every model request and every
 tool call is one journaled step, so a takeover goes through the same loop and finds its answers
 in the journal until it comes to where its predecessor died.
