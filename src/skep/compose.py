@@ -105,8 +105,7 @@ async def working(
     """
     chance = SystemChance()
     identity = options.identity or WorkerId(f"worker.{chance.uuid()}")
-    make_state_folder(settings.state_folder)
-    with held_identity(settings.state_folder / LOCKS_FOLDER, identity):
+    with held_identity(_locks_folder(settings), identity):
         clock = SystemClock()
         bench = Bench(
             store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, team)
@@ -185,7 +184,16 @@ def run_queue(swarm: SwarmId) -> str:
 
 def is_worked_on(swarm: SwarmId, settings: Settings) -> bool:
     """Say whether a live process of this host runs the swarm in its foreground."""
-    return is_identity_held(settings.state_folder / LOCKS_FOLDER, run_identity(swarm))
+    return is_identity_held(_locks_folder(settings), run_identity(swarm))
+
+
+def _locks_folder(settings: Settings) -> Path:
+    """Where the identities of this host are locked: beside the file, whoever opened it."""
+    if settings.store.startswith("sqlite:"):
+        path = sqlite_path(settings.store)
+        return path.with_name(f"{path.name}.{LOCKS_FOLDER}")
+    make_state_folder(settings.state_folder)
+    return settings.state_folder / LOCKS_FOLDER
 
 
 class _Performers(Mapping[AgentKind, Performer]):

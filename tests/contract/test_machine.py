@@ -7,7 +7,7 @@ from typing import Final
 from unittest import TestCase
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from typing_extensions import override
 
 from skep.testing.harness import Harness
@@ -35,7 +35,13 @@ class TemporarySqlite(SqliteHarness):
         self._folder.cleanup()
 
 
-def case(new_harness: Callable[[], Harness], *, examples: int, steps: int) -> type[TestCase]:
+QUICK: Final = (Phase.explicit, Phase.reuse, Phase.generate)
+"""Finding a failure takes a minute, the shortest one many: that is for the deep runs."""
+
+
+def case(
+    new_harness: Callable[[], Harness], *, examples: int, steps: int, shrinks: bool = False
+) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
     class Machine(StoreMachine):
@@ -49,19 +55,20 @@ def case(new_harness: Callable[[], Harness], *, examples: int, steps: int) -> ty
         Machine.TestCase.settings,
         max_examples=examples,
         stateful_step_count=steps,
+        phases=[*QUICK, Phase.shrink] if shrinks else QUICK,
     )
     return Machine.TestCase
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestMemory(case(MemoryHarness, examples=200, steps=40)):
+class TestMemory(case(MemoryHarness, examples=120, steps=40)):
     """The memory store in random histories."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestSqlite(case(TemporarySqlite, examples=200, steps=40)):
+class TestSqlite(case(TemporarySqlite, examples=120, steps=40)):
     """The SQLite store in random histories."""
 
 
@@ -83,21 +90,21 @@ def shared_redis(redis_url: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.usefixtures("shared_redis")
-class TestRedis(case(SharedRedis, examples=60, steps=40)):
+class TestRedis(case(SharedRedis, examples=40, steps=40)):
     """The Redis store in random histories."""
 
 
 @pytest.mark.deep
 @pytest.mark.usefixtures("shared_redis")
-class TestRedisDeep(case(SharedRedis, examples=1_000, steps=80)):
+class TestRedisDeep(case(SharedRedis, examples=1_000, steps=80, shrinks=True)):
     """The Redis store in many long histories."""
 
 
 @pytest.mark.deep
-class TestMemoryDeep(case(MemoryHarness, examples=5_000, steps=80)):
+class TestMemoryDeep(case(MemoryHarness, examples=5_000, steps=80, shrinks=True)):
     """The memory store in many long histories."""
 
 
 @pytest.mark.deep
-class TestSqliteDeep(case(TemporarySqlite, examples=3_000, steps=80)):
+class TestSqliteDeep(case(TemporarySqlite, examples=3_000, steps=80, shrinks=True)):
     """The SQLite store in many long histories."""

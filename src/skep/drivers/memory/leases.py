@@ -80,7 +80,7 @@ def _time_out(changes: Changes, limit: int) -> int:
         for swarm in changes.tables.swarms.values()
         if swarm.status not in ENDED and swarm.deadline is not None and swarm.deadline < changes.at
     ]
-    due.sort(key=lambda swarm: swarm.deadline or 0.0)
+    due.sort(key=lambda swarm: (swarm.deadline or 0.0, swarm.id))
     for swarm in due[:limit]:
         cancel(changes, swarm, reason=f"its time of {swarm.request.timeout_s:g} s was over")
     return len(due[:limit])
@@ -117,7 +117,7 @@ def _wake(changes: Changes, limit: int) -> int:
 
 def _drain(changes: Changes, limit: int) -> int:
     drained = 0
-    for ref in list(changes.tables.drains):
+    for ref in [task.ref for task in _all_tasks(changes) if task.ref in changes.tables.drains]:
         if drained >= limit:
             break
         if ref in changes.tables.drains:
@@ -150,4 +150,6 @@ def _mend_seat(changes: Changes, swarm: SwarmRow, lane: str, *, tasks: list[Task
 
 
 def _all_tasks(changes: Changes) -> list[TaskRow]:
-    return [task for swarm in changes.tables.swarms.values() for task in swarm.tasks.values()]
+    """Every task, by swarm and by its place in the plan: the order among equals everywhere."""
+    swarms = [changes.tables.swarms[swarm] for swarm in sorted(changes.tables.swarms)]
+    return [task for swarm in swarms for task in swarm.tasks.values()]

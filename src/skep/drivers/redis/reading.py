@@ -172,5 +172,5 @@ async def _all_steps(wire: Wire, ref: TaskRef) -> list[Step]:
 
 
 def _ref(member: str) -> TaskRef:
-    swarm_id, _, key = member.partition("/")
+    swarm_id, _, key = member.rsplit("/", 2)
     return TaskRef(swarm=SwarmId(swarm_id), key=TaskKey(key))

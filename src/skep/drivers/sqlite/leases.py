@@ -9,6 +9,9 @@ from skep.records.ids import WorkerId
 from skep.records.lease import Beat, BeatVerdict, Swept, Token
 from skep.records.task import TaskMove, TaskStatus
 
+BY_PLACE = "(SELECT id FROM swarm WHERE n = t.swarm), t.ordinal"
+"""By swarm and by its place in the plan: the order among equals everywhere."""
+
 WRONG_SEATS = """
 WITH wanted AS (
     SELECT t.swarm, t.lane, count(*) AS ready FROM task t JOIN swarm s ON s.n = t.swarm
@@ -39,7 +42,7 @@ def renew(changes: Changes, token: Token, *, lease_s: float) -> Beat:
 
 def reclaim(changes: Changes, worker: WorkerId) -> int:
     """Free every task that an earlier life of the worker held."""
-    held = changes.lines("worker = ? AND status = 'running' ORDER BY swarm, ordinal", (worker,))
+    held = changes.lines(f"worker = ? AND status = 'running' ORDER BY {BY_PLACE}", (worker,))
     for line in held:
         _lose(changes, line, reason="its worker was started again")
     return len(held)
@@ -89,7 +92,7 @@ def _lose(changes: Changes, line: TaskLine, *, reason: str) -> None:
 def _time_out(changes: Changes, limit: int) -> int:
     sql = (
         "SELECT n FROM swarm WHERE deadline < ? AND deadline IS NOT NULL AND ended_at IS NULL"
-        " ORDER BY deadline, n LIMIT ?"
+        " ORDER BY deadline, id LIMIT ?"
     )
     due = changes.db.rows(sql, (changes.at, limit))
     for (n,) in due:
@@ -102,7 +105,7 @@ def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
     # The second half of the condition is `policy.expiry.is_expired` for a clock set back.
     due = changes.lines(
         "status = 'running' AND (lease_until < ? OR lease_until > ?)"
-        " ORDER BY lease_until, swarm, ordinal LIMIT ?",
+        f" ORDER BY lease_until, {BY_PLACE} LIMIT ?",
         (changes.at, changes.at + 2 * LEASE_S_MAX, limit),
     )
     for line in due:
@@ -113,7 +116,7 @@ def _take_back(changes: Changes, limit: int) -> tuple[int, int]:
 
 
 def _wake(changes: Changes, limit: int) -> int:
-    where = "status = 'sleeping' AND wake_at <= ? ORDER BY wake_at, swarm, ordinal LIMIT ?"
+    where = f"status = 'sleeping' AND wake_at <= ? ORDER BY wake_at, {BY_PLACE} LIMIT ?"
     due = changes.lines(where, (changes.at, limit))
     for line in due:
         changes.move(line, TaskMove.WAKE, told={}, wake_at=None)
@@ -122,7 +125,8 @@ def _wake(changes: Changes, limit: int) -> int:
 
 def _drain(changes: Changes, limit: int) -> int:
     drained = 0
-    for (n,) in changes.db.rows("SELECT task FROM drain ORDER BY task"):
+    draining = f"SELECT t.n FROM drain d JOIN task t ON t.n = d.task ORDER BY {BY_PLACE}"
+    for (n,) in changes.db.rows(draining):
         still = changes.db.value("SELECT 1 FROM drain WHERE task = ?", (n,))
         if drained >= limit or still is None:
             continue

@@ -7,12 +7,12 @@
 --
 -- key                      type   holds
 -- skep:meta                hash   incarnation
--- swarm:index              zset   every swarm by the time of its making
+-- swarm:index              zset   every swarm; their ids sort by the time of their making
 -- swarm:status:<status>    set    swarms by status
 -- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason
 -- swarm:<id>:tasks         list   task keys in the order of the plan
 -- swarm:<id>:t:<key>       hash   one task
--- swarm:<id>:up:<key>      list   what the task waits for
+-- swarm:<id>:up:<key>      zset   what the task waits for, by ordinal
 -- swarm:<id>:down:<key>    list   who waits for the task
 -- swarm:<id>:open:<key>    zset   those of them whose edge is not met yet, by ordinal
 -- swarm:<id>:ready:<lane>  zset   ready tasks by priority, then age
@@ -23,12 +23,14 @@
 -- skep:queue:<queue>       set    lanes of the queue that have seats
 -- skep:lane:<lane>         hash   floor, turn, and how many seats it has
 -- skep:ring:<lane>         zset   eligible swarms by virtual time
--- skep:leases              zset   <swarm>/<key> by the deadline of its lease
--- skep:timers              zset   <swarm>/<key> by the time to wake it
+-- skep:leases              zset   members by the deadline of its lease
+-- skep:timers              zset   members by the time to wake them
 -- skep:deadlines           zset   swarms by the time at which they are over
--- skep:drains              zset   <swarm>/<key> with edges left over, by ordinal
--- skep:own:<worker>        set    <swarm>/<key> that a worker holds
+-- skep:drains              zset   members with edges left over
+-- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
+--
+-- A member is <swarm>/<ordinal>/<key>, so that members of equal score stand in the order of the plan.
 
 local function num(x) return string.format('%.17g', x) end
 local function text(x) return cjson.encode(x) end

@@ -10,10 +10,10 @@ local TASK_FIELDS = {
 
 local function base(id) return 'swarm:' .. id end
 local function task_key(id, key) return base(id) .. ':t:' .. key end
-local function ref(id, key) return id .. '/' .. key end
+local function ref(task) return string.format('%s/%06d/%s', task.id, task.ordinal, task.key) end
 local function unref(member)
-  local at = string.find(member, '/', 1, true)
-  return string.sub(member, 1, at - 1), string.sub(member, at + 1)
+  local id, _, key = string.match(member, '^(.*)/(%d+)/([^/]*)$')
+  return id, key
 end
 
 local function begin(now)

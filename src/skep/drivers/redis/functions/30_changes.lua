@@ -59,7 +59,7 @@ local function move(ctx, task, how, told, columns)
   task.status = after
   s.counts[before] = s.counts[before] - 1
   s.counts[after] = s.counts[after] + 1
-  local member = ref(task.id, task.key)
+  local member = ref(task)
   columns = columns or {}
   columns.status = after
   if before == 'ready' or after == 'ready' then
@@ -141,9 +141,9 @@ local function consume_one(ctx, up, budget, ended)
     end
   end
   if redis.call('EXISTS', open) == 1 then
-    redis.call('ZADD', 'skep:drains', up.ordinal, ref(up.id, up.key))
+    redis.call('ZADD', 'skep:drains', 0, ref(up))
   else
-    redis.call('ZREM', 'skep:drains', ref(up.id, up.key))
+    redis.call('ZREM', 'skep:drains', ref(up))
   end
   return #downs
 end
@@ -158,17 +158,12 @@ local function consume_edges(ctx, task, budget)
   return budget - left
 end
 
-local function by_place(a, b) return a.ordinal < b.ordinal end
-
 -- Release or cancel a task by what its dependencies have come to, if it waits still.
 local function settle_waiting(ctx, key, id)
-  local task, ups = find(id, key), {}
+  local task = find(id, key)
   if task.status ~= 'waiting' then return end
-  for i, up in ipairs(redis.call('LRANGE', base(id) .. ':up:' .. key, 0, -1)) do
-    ups[i] = find(id, up)
-  end
-  table.sort(ups, by_place)
-  for _, up in ipairs(ups) do
+  for _, name in ipairs(redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1)) do
+    local up = find(id, name)
     if TERMINAL[up.status] and up.status ~= 'succeeded' and not task.tolerant then
       cancel_for(ctx, task, up)
       consume_edges(ctx, task, SETTLE_EDGES_MAX)

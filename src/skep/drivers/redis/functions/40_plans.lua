@@ -14,7 +14,7 @@ end
 
 local function wire(id, up, down, met)
   redis.call('RPUSH', base(id) .. ':down:' .. up.key, down.key)
-  redis.call('RPUSH', base(id) .. ':up:' .. down.key, up.key)
+  redis.call('ZADD', base(id) .. ':up:' .. down.key, up.ordinal, up.key)
   if not met then
     redis.call('ZADD', base(id) .. ':open:' .. up.key, down.ordinal, down.key)
     down.unmet = down.unmet + 1

@@ -91,11 +91,11 @@ local function grant(ctx, offer, id, key, nonce)
     attempt = task.attempt, nonce = nonce, spent = '', worker = offer.worker, reason = '',
     started_at = num(ctx.at), lease_until = num(lease), hard_until = num(hard)
   })
-  redis.call('ZADD', 'skep:leases', num(lease), ref(id, key))
-  redis.call('SADD', 'skep:own:' .. offer.worker, ref(id, key))
+  redis.call('ZADD', 'skep:leases', num(lease), ref(task))
+  redis.call('SADD', 'skep:own:' .. offer.worker, ref(task))
   return {
     id, key, tostring(task.run), tostring(task.attempt), nonce, fields[1], tostring(task.failures),
-    num(lease), num(hard), redis.call('LRANGE', base(id) .. ':up:' .. key, 0, -1)
+    num(lease), num(hard), redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1)
   }
 end
 

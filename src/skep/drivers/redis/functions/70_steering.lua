@@ -72,7 +72,7 @@ local function next_run(ctx, task)
   if task.status == 'waiting' then return end
   task.run = task.run + 1
   task.failures, task.nonce, task.spent = 0, '', ''
-  redis.call('ZREM', 'skep:drains', ref(task.id, task.key))
+  redis.call('ZREM', 'skep:drains', ref(task))
   move(ctx, task, 'task.reopened', '{"run":' .. task.run .. '}', {
     run = task.run, failures = 0, nonce = '', spent = '', outcome = '', reason = '',
     artifacts = '', started_at = '', wake_at = ''
@@ -81,7 +81,7 @@ end
 
 local function rewire(task)
   task.unmet = 0
-  for _, key in ipairs(redis.call('LRANGE', base(task.id) .. ':up:' .. task.key, 0, -1)) do
+  for _, key in ipairs(redis.call('ZRANGE', base(task.id) .. ':up:' .. task.key, 0, -1)) do
     local open = base(task.id) .. ':open:' .. key
     if TERMINAL[redis.call('HGET', task_key(task.id, key), 'status')] then
       redis.call('ZREM', open, task.key)

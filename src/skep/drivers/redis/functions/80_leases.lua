@@ -10,7 +10,7 @@ local function renew(_, args)
     if current(ctx, task, token) then
       local lease = math.min(ctx.at + math.min(lease_s, LEASE_S_MAX), task.hard_until)
       set(task, {lease_until = num(lease)})
-      redis.call('ZADD', 'skep:leases', num(lease), ref(task.id, task.key))
+      redis.call('ZADD', 'skep:leases', num(lease), ref(task))
       beats[#beats + 1] = {'held', status, num(lease)}
     else
       beats[#beats + 1] = {'lost', status, '0'}
