@@ -76,7 +76,7 @@ def test_a_swarm_that_another_process_works_on_is_not_touched(long: Shell) -> No
     """Resuming what a live process runs is refused with the reason."""
     run = interrupted(long, signal.SIGKILL, LONG)
     run.end()
-    (lock,) = (long.folder / ".skep" / "locks").glob("run.*.lock")
+    (lock,) = (long.folder / ".skep" / "skep.db.locks").glob("run.*.lock")
 
     with lock.open("a") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -111,7 +111,7 @@ def interrupted(shell: Shell, which: signal.Signals, command: tuple[str, ...] = 
 
 def wait_for_a_task(shell: Shell) -> None:
     """Wait until the run in the background is at work, as its events tell."""
-    while not (shell.folder / ".skep" / "locks").is_dir():
+    while not (shell.folder / ".skep" / "skep.db.locks").is_dir():
         shell.skep("swarm", "list")
     watch = shell.begin("swarm", "events", "last", "--follow")
     watch.until("task.succeeded")
