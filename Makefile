@@ -25,7 +25,7 @@ help: ## list these commands
 setup: $(DEV) ## make .venv with everything a contributor needs
 
 demo: $(RUNTIME) ## a swarm audits this repository: SQLite, offline model, no key needed
-	@$(PY) -m skep run "Audit this repository" --workspace . --model offline --yes
+	@$(PY) -m skep run "Audit this repository" --workspace . --model offline --store sqlite:///.skep/skep.db --yes
 
 check: lint type layers tidy test-all ## all the gates and tests, as CI runs them
 	$(call heading,all checks passed)
