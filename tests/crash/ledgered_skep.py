@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from skep.agent.journal import RunJournal
 from skep.agent.tools import shelf
 
 
@@ -26,8 +27,25 @@ def ledgered(tool: shelf.Tool, ledger: int) -> shelf.Tool:
     return replace(tool, run=run)
 
 
+def forget() -> None:
+    """Break the journal: what it found recorded is not used, and the call is made again."""
+
+    async def replay(self: RunJournal) -> int:
+        return 0
+
+    announce = RunJournal._announce  # pyright: ignore[reportPrivateUsage] - to break it
+
+    async def announce_and_forget(self: RunJournal, *args: object) -> None:
+        await announce(self, *args)  # pyright: ignore[reportArgumentType]
+
+    RunJournal.replay = replay
+    setattr(RunJournal, "_announce", announce_and_forget)  # noqa: B010 - the same
+
+
 def main(path: str, arguments: list[str]) -> object:
-    """Replace the shelf, then run the command line as it is."""
+    """Replace the shelf, then run the command line as it is (or forgetful, to test the rig)."""
+    if os.environ.get("RIG_FORGETS"):
+        forget()
     ledger = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     # Before anything that takes the shelf's name into its own is imported.
     shelf.SHELF = {name: ledgered(tool, ledger) for name, tool in shelf.SHELF.items()}

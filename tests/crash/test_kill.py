@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,22 @@ def kill_and_compare(rig: Rig, *, kills: int, seed: int) -> None:
 def test_a_few_kills_lose_nothing_and_repeat_nothing(rig: Rig) -> None:
     """Six kills, each followed by a resume: the same report, and no recorded call made again."""
     kill_and_compare(rig, kills=6, seed=random.randrange(2**32))
+
+
+@pytest.mark.deep
+@pytest.mark.timeout(600)
+def test_the_rig_sees_a_journal_that_forgets(rig: Rig) -> None:
+    """With the read-back switched off, a recorded call is soon made again, and the rig says so."""
+    chance = random.Random(1)
+    whole_s = whole_run_s(rig)
+    forgetful = replace(rig, environment={**rig.environment, "RIG_FORGETS": "1"})
+    repeated: list[str] = []
+    while not repeated and forgetful.kills < 60:
+        since = time.time()
+        swarm = killed_run(forgetful, chance, whole_s=whole_s, kills_max=6)
+        repeated = calls_after_their_record(forgetful, swarm, since=since)
+
+    assert repeated
 
 
 @pytest.mark.deep

@@ -20,6 +20,7 @@ from skep.records.outcome import (
     HandedBack,
     Outcome,
     Settlement,
+    SettleVerdict,
 )
 
 PATIENCE_S: Final = 0.5
@@ -28,7 +29,25 @@ PATIENCE_S: Final = 0.5
 STORE_REST_S: Final = 1.0
 """How long a worker rests when the store does not answer."""
 
+ACCEPTED: Final = frozenset({SettleVerdict.OK, SettleVerdict.ALREADY})
+
 Attempt = Callable[[Grant], Awaitable[Outcome]]
+
+
+class Witness:
+    """Hears what a worker does, in the worker's loop; this one makes nothing of it."""
+
+    def begun(self, grant: Grant) -> None:
+        """Hear that an attempt begins."""
+
+    def ended(self, grant: Grant, outcome: Outcome | None) -> None:
+        """Hear what became of an attempt; None when the store has not accepted it."""
+
+    def store_answers(self, *, now: bool) -> None:
+        """Hear that the store has ceased to answer, or answers again."""
+
+
+DEAF: Final = Witness()
 
 
 @dataclass(slots=True)
@@ -47,13 +66,22 @@ class Worker:
     """
 
     def __init__(
-        self, store: Store, clock: Clock, *, offer: Offer, slots: int, attempt: Attempt
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        offer: Offer,
+        slots: int,
+        attempt: Attempt,
+        witness: Witness = DEAF,
     ) -> None:
         self._store = store
         self._clock = clock
         self._offer = offer
         self._slots = slots
         self._attempt = attempt
+        self._witness = witness
+        self._is_store_there = True
         self._settler = Settler(store.work, clock)
         self.heartbeat = Heartbeat(store.leases, lease_s=offer.lease_s, lost=self._told_of_loss)
         self._running: dict[str, _Running] = {}
@@ -97,8 +125,10 @@ class Worker:
                 self._offer, limit=min(free, CLAIM_MAX), patience_s=patience_s
             )
         except StoreUnavailable:
+            self._saw_store(is_there=False)
             await self._clock.sleep(STORE_REST_S)
             return 0
+        self._saw_store(is_there=True)
         for grant in grants:
             self._begin(grant)
         return len(grants)
@@ -108,34 +138,44 @@ class Worker:
         while self._running:
             await self._wait_for_a_slot(PATIENCE_S)
 
+    def _saw_store(self, *, is_there: bool) -> None:
+        if is_there is not self._is_store_there:
+            self._is_store_there = is_there
+            self._witness.store_answers(now=is_there)
+
     def _begin(self, grant: Grant) -> None:
         self.heartbeat.hold(grant.token)
+        self._witness.begun(grant)
         task = self._group.create_task(self._work(grant), name=str(grant.token.ref))
         self._running[grant.token.nonce] = _Running(grant, task)
 
     async def _work(self, grant: Grant) -> None:
+        settled: Outcome | None = None
         try:
             outcome = await self._outcome(grant)
             if outcome is not None:
-                await self._settle(grant, outcome)
+                settled = await self._settle(grant, outcome)
         except StoreUnavailable:
             pass  # the lease runs out, and the journal keeps what was done
         finally:
             self.heartbeat.drop(grant.token)
             del self._running[grant.token.nonce]
             self._freed.set()
+            self._witness.ended(grant, settled)
 
-    async def _settle(self, grant: Grant, outcome: Outcome) -> None:
+    async def _settle(self, grant: Grant, outcome: Outcome) -> Outcome | None:
+        """Store the outcome of an attempt; gives the one that was accepted."""
+        settlement = Settlement(token=grant.token, outcome=outcome)
         try:
-            await self._settler.settle(Settlement(token=grant.token, outcome=outcome))
+            verdict = await self._settler.settle(settlement)
         except InvalidInput as refusal:
             # What the store cannot keep is the task's failure, and must not be the worker's.
             failure = Failure(
                 error_class=ErrorClass.PERMANENT, code=refusal.code, message=refusal.message
             )
-            await self._settler.settle(
-                Settlement(token=grant.token, outcome=Failed(failure=failure))
-            )
+            settlement = Settlement(token=grant.token, outcome=Failed(failure=failure))
+            verdict = await self._settler.settle(settlement)
+        return settlement.outcome if verdict in ACCEPTED else None
 
     async def _outcome(self, grant: Grant) -> Outcome | None:
         """Make the attempt; None when it was lost, and there is nothing left to say."""
