@@ -190,7 +190,7 @@ async def test_a_changed_question_diverges_instead_of_getting_the_old_answer(hiv
     with pytest.raises(CancelledError):
         await hive.attempt(ScriptedModel([[("inventory", {})], CancelledError()]))
     swarm = await hive.store.registry.swarm(SwarmId("s"))
-    changed = replace(BEE, instructions="You sting.")
+    changed = replace(BEE, instructions="You build.")
     charter = draw_charter("scripted", ["bee"], catalog=Catalog(roles={"bee": changed}))
     bench = replace(
         hive.bench(ScriptedModel(["x"])), charters={str(swarm.request.charter): charter}
