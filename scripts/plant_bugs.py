@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).parents[1]
-COPIED: Final = ("src", "tests/contract", "pyproject.toml")
+COPIED: Final = ("src", "tests/contract", "tests/servers.py", "pyproject.toml")
 EXAMPLES: Final = {
     "Memory": ["tests/contract/test_memory.py"],
     "Sqlite": ["tests/contract/test_sqlite.py", "tests/contract/test_sqlite_torn.py"],
