@@ -6,10 +6,17 @@ any event loop.
 """
 
 import asyncio
+import math
 import threading
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
+
+from skep.ports.system import Clock
+
+Seen = TypeVar("Seen")
 
 
 class Bell:
@@ -17,19 +24,20 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._rings: defaultdict[str, int] = defaultdict(int)
+        self._rings: dict[str, int] = {}
         self._waiting: defaultdict[str, list[asyncio.Future[None]]] = defaultdict(list)
 
     def heard(self, topic: str) -> int:
-        """Count the rings of a topic so far."""
+        """Count the rings of a topic so far; from here on they are counted."""
         with self._lock:
-            return self._rings[topic]
+            return self._rings.setdefault(topic, 0)
 
     def ring(self, topics: Iterable[str]) -> None:
         """Wake everyone who waits for one of `topics`."""
         with self._lock:
             for topic in topics:
-                self._rings[topic] += 1
+                if topic in self._rings:  # what nobody ever asked about is not counted
+                    self._rings[topic] += 1
                 for waiter in self._waiting.pop(topic, ()):
                     _wake(waiter)
 
@@ -38,7 +46,7 @@ class Bell:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            if self._rings[topic] != since:
+            if self._rings.get(topic, 0) != since:
                 return True
             self._waiting[topic].append(waiter)
         try:
@@ -56,6 +64,36 @@ class Bell:
             waiting = self._waiting.get(topic, [])
             if waiter in waiting:
                 waiting.remove(waiter)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """Looks again and again, woken by a bell, with a slow poll behind it for lost rings."""
+
+    bell: Bell
+    clock: Clock
+    poll_s: float = math.inf
+
+    async def until(
+        self,
+        found: Callable[[Seen], bool],
+        look: Callable[[], Awaitable[Seen]],
+        *,
+        topic: str,
+        patience_s: float,
+    ) -> Seen:
+        """Look, and whenever the topic rings look again, until something is found.
+
+        Gives what was seen last when patience ran out; without patience it looks once.
+        """
+        deadline = self.clock.monotonic() + patience_s
+        while True:
+            heard = self.bell.heard(topic)
+            seen = await look()
+            left = deadline - self.clock.monotonic()
+            if found(seen) or left <= 0:
+                return seen
+            await self.bell.wait(topic, since=heard, patience_s=min(left, self.poll_s))
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

@@ -9,12 +9,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from skep.agent.attempt import full_value
 from skep.ports.store import Store
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Artifact
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
-from skep.records.values import Json, blob_ref, canonical, parsed
+from skep.records.values import Json, canonical
 
 OFFLINE: Final = "offline"
 DIGEST_SHOWN: Final = 12
@@ -38,7 +39,7 @@ async def gather(store: Store, swarm: SwarmId) -> Gathered:
     return Gathered(
         swarm=await store.registry.swarm(swarm),
         tasks=tasks,
-        values={task.ref.key: await _value(task, store) for task in tasks},
+        values={task.ref.key: await full_value(task, store) for task in tasks},
         tools={task.ref.key: await _tools(task, store) for task in tasks},
         artifacts=await store.registry.artifacts(swarm),
     )
@@ -110,12 +111,6 @@ def _source(task: Task, gathered: Gathered) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "/").split())
-
-
-async def _value(task: Task, store: Store) -> Json:
-    value = parsed(task.outcome) if task.outcome is not None else None
-    ref = blob_ref(value)
-    return parsed((await store.blobs.get(ref.digest)).decode()) if ref else value
 
 
 async def _tools(task: Task, store: Store) -> list[str]:

@@ -55,3 +55,8 @@ class Page:
     events: tuple[Event, ...]
     cursor: Cursor
     gap: bool = False
+
+
+def is_news(page: Page) -> bool:
+    """Say whether a page tells its reader anything."""
+    return bool(page.events) or page.gap

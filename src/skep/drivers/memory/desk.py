@@ -4,7 +4,7 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Bell, Watch
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.state import Tables
 from skep.ports.system import Chance, Clock
@@ -18,6 +18,7 @@ class Desk:
         self.chance = chance
         self.tables = Tables(incarnation=chance.uuid())
         self.bell = Bell()
+        self.watch = Watch(bell=self.bell, clock=clock)
         self._lock = threading.Lock()
 
     @contextmanager

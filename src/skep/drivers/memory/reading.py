@@ -9,7 +9,7 @@ from skep.policy.bounds import check_blobs, check_entries, check_notes
 from skep.policy.fencing import is_current
 from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
 from skep.records.errors import ArtifactNotFound
-from skep.records.event import Cursor, Note, Page
+from skep.records.event import Cursor, Note, Page, is_news
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.lease import Token
 from skep.records.limits import EVENTS_PAGE_MAX
@@ -85,15 +85,13 @@ class MemoryLog:
 
     async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
         """See `ports.store.EventLog.read`."""
-        clock = self._desk.clock
-        deadline = clock.monotonic() + patience_s
-        while True:
-            heard = self._desk.bell.heard(cursor.swarm)
-            page = self._page(cursor, min(limit, EVENTS_PAGE_MAX))
-            left = deadline - clock.monotonic()
-            if page.events or page.gap or left <= 0:
-                return page
-            await self._desk.bell.wait(cursor.swarm, since=heard, patience_s=left)
+
+        async def look() -> Page:
+            return self._page(cursor, min(limit, EVENTS_PAGE_MAX))
+
+        return await self._desk.watch.until(
+            is_news, look, topic=cursor.swarm, patience_s=patience_s
+        )
 
     async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
         """See `ports.store.EventLog.note`."""

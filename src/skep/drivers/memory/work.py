@@ -60,16 +60,12 @@ class MemoryWork:
 
     async def claim(self, offer: Offer, *, limit: int, patience_s: float = 0.0) -> Sequence[Grant]:
         """See `ports.store.Work.claim`."""
-        clock = self._desk.clock
-        deadline = clock.monotonic() + patience_s
-        while True:
-            heard = self._desk.bell.heard(WORK_TOPIC)
+
+        async def look() -> list[Grant]:
             with self._desk.change() as changes:
-                grants = self._claim(changes, offer, min(limit, CLAIM_MAX))
-            left = deadline - clock.monotonic()
-            if grants or left <= 0:
-                return grants
-            await self._desk.bell.wait(WORK_TOPIC, since=heard, patience_s=left)
+                return self._claim(changes, offer, min(limit, CLAIM_MAX))
+
+        return await self._desk.watch.until(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
         """See `ports.store.Work.settle`."""

@@ -1,11 +1,10 @@
 """The ports over the two threads: each operation is one command of the writer or one read."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Watch
 from skep.drivers.sqlite import claiming, journal, leases, reading, settling, steering, submitting
 from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
 from skep.drivers.sqlite.threads import Reader, Writer
@@ -17,10 +16,10 @@ from skep.policy.bounds import (
     check_settlements,
 )
 from skep.policy.fencing import is_current
-from skep.ports.system import Chance, Clock
+from skep.ports.system import Chance
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
-from skep.records.event import Cursor, Note, Page
+from skep.records.event import Cursor, Note, Page, is_news
 from skep.records.ids import SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -30,11 +29,6 @@ from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task
 from skep.records.values import Digest, Json, blob_digest
 
-Seen = TypeVar("Seen")
-
-SAFETY_POLL_S = 0.5
-"""How often a waiting call looks for what another process wrote."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -42,31 +36,9 @@ class Desk:
 
     writer: Writer
     reader: Reader
-    bell: Bell
-    clock: Clock
+    watch: Watch
     chance: Chance
     incarnation: str
-
-    async def look_until(
-        self,
-        found: Callable[[Seen], bool],
-        look: Callable[[], Awaitable[Seen]],
-        *,
-        topic: str,
-        patience_s: float,
-    ) -> Seen:
-        """Look, and look again whenever the topic rings, until something is found or patience ends.
-
-        What another process writes does not ring here, so a slow poll stands behind the bell.
-        """
-        deadline = self.clock.monotonic() + patience_s
-        while True:
-            heard = self.bell.heard(topic)
-            seen = await look()
-            left = deadline - self.clock.monotonic()
-            if found(seen) or left <= 0:
-                return seen
-            await self.bell.wait(topic, since=heard, patience_s=min(left, SAFETY_POLL_S))
 
 
 class SqliteWork:
@@ -92,7 +64,7 @@ class SqliteWork:
         command = partial(
             claiming.claim, offer=offer, limit=min(limit, CLAIM_MAX), chance=self._desk.chance
         )
-        return await self._desk.look_until(
+        return await self._desk.watch.until(
             bool,
             lambda: self._desk.writer.ask(command),
             topic=WORK_TOPIC,
@@ -171,8 +143,8 @@ class SqliteLog:
             incarnation=self._desk.incarnation,
             limit=min(limit, EVENTS_PAGE_MAX),
         )
-        return await self._desk.look_until(
-            lambda page: bool(page.events) or page.gap,
+        return await self._desk.watch.until(
+            is_news,
             lambda: self._desk.reader.ask(look),
             topic=cursor.swarm,
             patience_s=patience_s,

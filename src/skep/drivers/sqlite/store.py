@@ -2,9 +2,9 @@
 
 import asyncio
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Bell, Watch
 from skep.drivers.sqlite import reading
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
@@ -21,6 +21,9 @@ from skep.drivers.sqlite.threads import Reader, Writer
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
+
+SAFETY_POLL_S: Final = 0.5
+"""How often a waiting call looks for what another process wrote, which rings no bell here."""
 
 
 class SqliteStore:
@@ -83,8 +86,7 @@ def _desk(path: Path, clock: Clock, chance: Chance) -> Desk:
     return Desk(
         writer=Writer(writing, clock, bell),
         reader=Reader(reading_),
-        bell=bell,
-        clock=clock,
+        watch=Watch(bell=bell, clock=clock, poll_s=SAFETY_POLL_S),
         chance=chance,
         incarnation=incarnation,
     )
