@@ -53,8 +53,8 @@ REPO: Final = Path(__file__).parents[1]
 FOLDER: Final = REPO / "docs" / "reference"
 MADE: Final = "*Made from the code by `make docs`; not edited by hand.*"
 
-UNTOLD: Final = re.compile(r"\.(testing|__main__|drivers\.redis)\b")
-"""Modules without a page: tests, and a store that no setting can choose yet."""
+UNTOLD: Final = re.compile(r"\.(testing|__main__)\b")
+"""Modules without a page: what tests and the interpreter use."""
 
 LIMIT: Final = re.compile(r"[A-Z_]+_(MAX|S|TRIES)")
 """How the name of a limit or of a length of time ends."""
@@ -222,7 +222,10 @@ def settings() -> str:
             [
                 ("`skep.db`", "the store: swarms, tasks, journals, events, blobs"),
                 ("`skep.db.vN.bak`", "a copy of it from before its schema was changed"),
-                ("`locks/`", "one lock for each identity that a live process works under"),
+                (
+                    "`skep.db.locks/`",
+                    "one lock for each identity that a live process works under; beside the file",
+                ),
                 ("`swarms/ID/report.md`", "the report of a swarm"),
                 ("`swarms/ID/artifacts/`", "its artefacts, as `task/name`"),
                 ("`agents/*.md`", "your own roles"),

@@ -4,11 +4,13 @@ Each driver and each kind of agent is imported when it is first used: a worker o
 never pays for pydantic-ai, and `skep --help` for neither.
 """
 
+import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Final
 
 from typing_extensions import override
@@ -22,32 +24,39 @@ from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.fleet import Fleet
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
-from skep.hive.worker import Worker
+from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
-from skep.records.errors import StoreUnavailable
+from skep.records.errors import InvalidInput, StoreUnavailable
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import Charter
 from skep.records.task import AgentKind
+from skep.records.values import digest_of
 from skep.runtime import Runtime
-from skep.settings import Settings, read_settings, sqlite_path
+from skep.settings import Settings, address_of, read_settings, sqlite_path
 
 MEMORY: Final = "memory:"
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 LOCKS_FOLDER: Final = "locks"
+DIGEST_CHARS: Final = 16
 LEASE_S: Final = 5.0
 SLOTS: Final = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
-    """How a process works: how many tasks at once, from which queues, under which identity."""
+    """How a process works: how many tasks at once, from which queues, under which identity.
+
+    `capabilities` are offered besides those of its agents.
+    """
 
     slots: int = SLOTS
     queues: frozenset[str] = frozenset({"default"})
+    capabilities: frozenset[str] = frozenset()
     identity: WorkerId | None = None
     lease_s: float = LEASE_S
+    witness: Witness = DEAF
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,13 +107,13 @@ async def open_hive(
 @asynccontextmanager
 async def working(
     fleet: Fleet, settings: Settings, options: WorkerOptions, *, team: Team = TEAM
-) -> AsyncGenerator[None]:
+) -> AsyncGenerator[Runtime]:
     """Work on an open fleet's tasks while the context lasts.
 
     Raises `IdentityInUse` when the options' identity is held by another live process.
     """
     chance = SystemChance()
-    identity = options.identity or WorkerId(f"worker.{chance.uuid()}")
+    identity = options.identity or new_identity()
     with held_identity(_locks_folder(settings), identity):
         clock = SystemClock()
         bench = Bench(
@@ -114,7 +123,8 @@ async def working(
             worker=identity,
             queues=options.queues,
             kinds=frozenset({AgentKind.LLM, AgentKind.FUNCTION}),
-            capabilities=team.roster.capabilities
+            capabilities=options.capabilities
+            | team.roster.capabilities
             | read_catalog(settings.state_folder.parent).capabilities,
             lease_s=options.lease_s,
         )
@@ -124,9 +134,24 @@ async def working(
             offer=offer,
             slots=options.slots,
             attempt=partial(attempt, bench=bench),
+            witness=options.witness,
         )
-        async with Runtime(worker, TaskScheduler(fleet.store.leases), clock):
-            yield
+        async with Runtime(worker, TaskScheduler(fleet.store.leases), clock) as runtime:
+            yield runtime
+
+
+def new_identity() -> WorkerId:
+    """Make up an identity for a worker that was given none."""
+    return WorkerId(f"worker.{SystemChance().uuid()}")
+
+
+def check_shared(settings: Settings) -> None:
+    """Refuse a store that other processes cannot see. Raises `InvalidInput`."""
+    if settings.store == MEMORY:
+        raise InvalidInput(
+            "A store in memory is seen by one process only.",
+            hint="Say --store sqlite:///PATH or --store redis://HOST:PORT/DB.",
+        )
 
 
 async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
@@ -158,7 +183,7 @@ async def _open_redis(
         from skep.drivers.redis import RedisStore
     except ImportError as error:
         raise StoreUnavailable(
-            f"The store {url} needs the package 'redis', which is not installed.",
+            f"The store {address_of(url)} needs the package 'redis', which is not installed.",
             hint="Install it with: pip install 'skep[redis]'",
         ) from error
     return await RedisStore.open(url, clock=clock, chance=chance)
@@ -188,10 +213,13 @@ def is_worked_on(swarm: SwarmId, settings: Settings) -> bool:
 
 
 def _locks_folder(settings: Settings) -> Path:
-    """Where the identities of this host are locked: beside the file, whoever opened it."""
+    """Where the identities of this host are locked: one place for each store, whoever opens it."""
     if settings.store.startswith("sqlite:"):
         path = sqlite_path(settings.store)
         return path.with_name(f"{path.name}.{LOCKS_FOLDER}")
+    if settings.store.startswith(REDIS_SCHEMES):
+        name = digest_of(address_of(settings.store))[:DIGEST_CHARS]
+        return Path(gettempdir()) / f"skep-{os.getuid()}" / f"{name}.{LOCKS_FOLDER}"
     make_state_folder(settings.state_folder)
     return settings.state_folder / LOCKS_FOLDER
 

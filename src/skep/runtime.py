@@ -25,33 +25,50 @@ class Runtime:
         self._worker = worker
         self._scheduler = scheduler
         self._clock = clock
-        self._is_stopping = False
+        self._is_claiming = True
+        self._is_sweeping = True
+        self._claiming: asyncio.Task[None] | None = None
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         await self._stack.enter_async_context(self._worker)
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
-        loops = [group.create_task(self._work()), group.create_task(self._sweep())]
-        self._stack.callback(self._stop, loops)
+        claiming, sweeping = group.create_task(self._work()), group.create_task(self._sweep())
+        self._claiming = claiming
+        self._stack.callback(self._stop, sweeping)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._stack.aclose()
 
+    @property
+    def running(self) -> int:
+        """How many tasks are worked on."""
+        return self._worker.running
+
+    async def drain(self, patience_s: float) -> None:
+        """Claim nothing more, and give what runs up to `patience_s` to end by itself."""
+        self._is_claiming = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                if self._claiming is not None:
+                    await asyncio.wait({self._claiming})
+                await self._worker.idle()
+
     async def _work(self) -> None:
-        while not self._is_stopping:
+        while self._is_claiming:
             await self._worker.tick()
 
     async def _sweep(self) -> None:
-        while not self._is_stopping:
+        while self._is_sweeping:
             with suppress(StoreUnavailable):  # the next sweep does what this one could not
                 await self._scheduler.tick()
             await self._clock.sleep(SWEEP_S)
 
-    def _stop(self, loops: list[asyncio.Task[None]]) -> None:
+    def _stop(self, sweeping: asyncio.Task[None]) -> None:
         """End the loops, a claim by itself: cancelled, its grants would wait for their leases."""
-        self._is_stopping = True
-        loops[1].cancel()
+        self._is_claiming = self._is_sweeping = False
+        sweeping.cancel()
 
 
 @contextmanager

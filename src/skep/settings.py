@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from skep.records.errors import InvalidInput
 
@@ -21,7 +22,8 @@ KEYS_OF_PROVIDERS: Final = {
 class Settings:
     """What a process was told: where its state is, which store and model it uses.
 
-    `store` is a URL: `sqlite:///relative/path`, `sqlite:////absolute/path` or `memory:`.
+    `store` is a URL: `sqlite:///relative/path`, `sqlite:////absolute/path`,
+    `redis://host:port/db` or `memory:`.
     """
 
     state_folder: Path
@@ -40,6 +42,16 @@ def read_settings(*, store: str | None = None, folder: Path | None = None) -> Se
         model=environment.get(MODEL_VARIABLE) or None,
         environment=environment,
     )
+
+
+def address_of(url: str) -> str:
+    """Leave the user and the password out of a store's URL, so that it may be shown.
+
+    >>> address_of("redis://me:secret@cache:6379/0")
+    'redis://cache:6379/0'
+    """
+    user = urlsplit(url).netloc.rpartition("@")[0]
+    return url.replace(f"{user}@", "", 1) if user else url
 
 
 def sqlite_path(url: str) -> Path:

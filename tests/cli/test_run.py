@@ -260,3 +260,36 @@ def test_a_reader_that_hangs_up_is_no_failure(done: tuple[Shell, Any]) -> None:
     assert piped.returncode == 0
     assert json.loads(piped.stdout)["seq"] == 1
     assert piped.stderr == ""
+
+
+def test_a_detached_run_wants_its_model_named(shell: Shell) -> None:
+    """Who leaves the work to others says which model they are to use; a setting will do."""
+    refused = shell.skep("run", "Audit this repository", "--detach", "--json")
+    taken = shell.skep("run", "Audit this repository", "--detach", "--json", SKEP_MODEL="offline")
+
+    assert refused.code == 2
+    assert refused.json["error"]["code"] == "model_not_configured"
+    assert (taken.code, taken.json["queues"]) == (0, ["default"])
+    assert "skep work --queues default" in shell.skep("swarm", "show", "last").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "x", "--detach", "--model", "offline", "--out", "report.md"),
+        ("run", "x", "--detach", "--model", "offline", "--store", "memory:"),
+        ("run", "x", "--detach", "--model", "offline", "--queue", "a,b"),
+        ("run", "Audit", "--queue", "a"),
+        ("work", "--store", "memory:"),
+        ("work", "--slots", "0"),
+        ("work", "--queues", ","),
+        ("work", "--identity", "a/b"),
+        ("work", "--import", "no_such_module"),
+    ],
+)
+def test_what_makes_no_sense_for_workers_is_refused(shell: Shell, words: tuple[str, ...]) -> None:
+    """Each ends with 2 and a reason before anything is stored or begun."""
+    refused = shell.skep(*words, "--json")
+
+    assert refused.code == 2
+    assert refused.json["error"]["code"] == "invalid_input"

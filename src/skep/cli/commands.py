@@ -39,6 +39,7 @@ WORK: Final = (
             'skep run "Look for secrets and TODOs" --workspace src --out report.md',
             'echo "Describe the tests" | skep run --json',
             "skep run --plan plan.yaml --model anthropic:claude-sonnet-4-5 --timeout 10m",
+            'skep run "Audit this repository" --detach --model offline',
         ),
     ),
     Command(
@@ -46,6 +47,16 @@ WORK: Final = (
         target="skep.cli.resume:resume",
         help="Go on with a swarm that was interrupted or left, exactly where it was.",
         examples=("skep resume last", "skep resume 1d2f9c3a --max-agents 4"),
+    ),
+    Command(
+        name="work",
+        target="skep.cli.work:work",
+        help="Take tasks from queues and work on them, until told to stop.",
+        examples=(
+            "skep work",
+            "skep work --slots 4 --import agents --identity worker-1",
+            "skep work --store redis://localhost:6379/0 --queues default,bulk --finish 30",
+        ),
     ),
     Command(
         name="plan",
@@ -108,7 +119,7 @@ SWARM: Final = (
     Command(
         name="resume",
         target="skep.cli.resume:resume",
-        help="Go on with a swarm; the same as `skep resume`.",
+        help="Go on with a swarm, in the same way as `skep resume`.",
         examples=("skep swarm resume last",),
     ),
     Command(
@@ -118,8 +129,14 @@ SWARM: Final = (
         examples=("skep swarm retry last", "skep swarm retry last --task churn --task todos"),
     ),
     Command(
+        name="pause",
+        target="skep.cli.steer:pause",
+        help="Grant no more tasks of a swarm, and hand back what runs.",
+        examples=("skep swarm pause last",),
+    ),
+    Command(
         name="cancel",
-        target="skep.cli.resume:cancel",
+        target="skep.cli.steer:cancel",
         help="End a swarm and every task of it that has not ended.",
         examples=("skep swarm cancel last",),
     ),

@@ -23,7 +23,7 @@ from skep.records.outcome import Artifact
 from skep.records.swarm import ENDED, Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.records.values import Json
-from skep.settings import Settings
+from skep.settings import Settings, address_of
 
 STYLES: Final = {SwarmStatus.COMPLETED: "bold green", SwarmStatus.INTERRUPTED: "bold yellow"}
 
@@ -66,7 +66,7 @@ async def conclude(
         text=text,
         elapsed_s=board.elapsed_s(board.last_at),
         agents_at_once=board.peak,
-        store=settings.store,
+        store=address_of(settings.store),
         durability=fleet.store.durability,
     )
 

@@ -1,7 +1,7 @@
 """The foreground: this process works on one swarm until it rests or the user interrupts."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +16,7 @@ from skep.cli.progress import keep_up, shown
 from skep.cli.screen import Screen
 from skep.compose import (
     WorkerOptions,
+    is_worked_on,
     make_state_folder,
     run_identity,
     run_queue,
@@ -25,10 +26,11 @@ from skep.compose import (
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.hive.planner import OFFLINE
 from skep.records.errors import IllegalMove, PlanRefused
-from skep.records.swarm import Swarm
-from skep.records.task import AgentKind, TaskSpec
+from skep.records.ids import SwarmId
+from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus
 from skep.runtime import interruptible
-from skep.settings import Settings
+from skep.settings import Settings, address_of
 
 INTERRUPTION: Final = "interrupted by the user"
 
@@ -94,7 +96,28 @@ def model_shown(model: str | None) -> str:
 def store_shown(settings: Settings) -> str:
     """Name the store, briefly when it is the folder's own."""
     own = f"sqlite:///{settings.state_folder / 'skep.db'}"
-    return ".skep/skep.db" if settings.store == own else settings.store
+    return ".skep/skep.db" if settings.store == own else address_of(settings.store)
+
+
+def is_own(swarm: SwarmId, tasks: Iterable[Task]) -> bool:
+    """Say whether a swarm is a foreground run, whose queue no worker serves."""
+    return any(task.spec.queue == run_queue(swarm) for task in tasks)
+
+
+def is_looked_after(swarm: Swarm, tasks: Iterable[Task], settings: Settings) -> bool:
+    """Say whether a swarm goes on by itself: run on this host, or queued for workers."""
+    if is_own(swarm.id, tasks):
+        return is_worked_on(swarm.id, settings)
+    return swarm.status is SwarmStatus.ACTIVE
+
+
+def waits_for_worker(swarm: Swarm, tasks: Sequence[Task]) -> str:
+    """Say what to start when tasks stand in a queue and none is worked on; else empty."""
+    ready = {task.spec.queue for task in tasks if task.status is TaskStatus.READY}
+    is_waiting = swarm.status is SwarmStatus.ACTIVE and not swarm.counts.get(TaskStatus.RUNNING)
+    if not ready or not is_waiting or is_own(swarm.id, tasks):
+        return ""
+    return f"It waits for a worker: skep work --queues {','.join(sorted(ready))}"
 
 
 def check_servable(specs: Iterable[TaskSpec], settings: Settings) -> None:
@@ -105,7 +128,7 @@ def check_servable(specs: Iterable[TaskSpec], settings: Settings) -> None:
             raise PlanRefused(
                 f"Task {spec.key!r} is for the {spec.kind} agent {spec.agent!r},"
                 " which only the program that defines it can run.",
-                hint="Submit it from that program, with skep.open.",
+                hint="Say --detach, and start: skep work --import MODULE.",
             )
         if missing := sorted(spec.capabilities - offered):
             raise PlanRefused(

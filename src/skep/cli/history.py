@@ -1,6 +1,7 @@
 """`skep swarm events`, `journal`, `watch`: what happened in a swarm, and what happens now."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -11,21 +12,22 @@ from rich.table import Table
 from skep.cli.board import Board
 from skep.cli.documents import event_json, step_json, write_json
 from skep.cli.ending import exit_code
-from skep.cli.foreground import heading_of
+from skep.cli.foreground import heading_of, is_looked_after, is_own, waits_for_worker
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, EVERYWHERE, Common, StoreUrl, SwarmName
 from skep.cli.progress import keep_up, shown
 from skep.cli.screen import clean, open_screen, plain_table, show
 from skep.cli.swarms import local_time
-from skep.compose import is_worked_on, open_fleet, system_clock
+from skep.compose import open_fleet, system_clock
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.records.errors import TaskNotFound
 from skep.records.event import Event
 from skep.records.ids import TaskRef
 from skep.records.step import Step
-from skep.records.swarm import ENDED
+from skep.records.swarm import ENDED, Swarm
+from skep.records.task import Task
 from skep.records.values import canonical
-from skep.settings import read_settings
+from skep.settings import Settings, read_settings
 
 
 async def events(
@@ -76,17 +78,24 @@ async def watch(swarm: SwarmName, /, *, store: StoreUrl = None) -> int:
     settings, screen = read_settings(store=store), open_screen()
     async with open_fleet(settings) as fleet:
         handle = await find_swarm(fleet, swarm)
-        state = await handle.state()
-        is_at_work = await asyncio.to_thread(is_worked_on, state.id, settings)
-        if state.status not in ENDED and not is_at_work:
-            screen.err.print(
-                f"Nobody works on it in a foreground here. Go on: skep resume {short(state.id)}",
-                style="yellow",
-            )
+        state, tasks = await handle.state(), await handle.tasks()
+        if hint := await asyncio.to_thread(_standstill, state, tasks, settings):
+            screen.err.print(hint, style="yellow")
         heading, board = heading_of(state, settings, fleet), Board()
         with shown(screen.out, heading, board, clock=system_clock()) as progress:
             await keep_up(handle, board, progress)
         return exit_code(await handle.state())
+
+
+def _standstill(swarm: Swarm, tasks: Sequence[Task], settings: Settings) -> str:
+    """Say why nothing may happen in a swarm, and what to do; empty when all is well."""
+    if waiting := waits_for_worker(swarm, tasks):
+        return waiting
+    if swarm.status in ENDED or is_looked_after(swarm, tasks, settings):
+        return ""
+    if is_own(swarm.id, tasks):
+        return f"Nobody works on it in a foreground here. Go on: skep resume {short(swarm.id)}"
+    return f"It is {swarm.status}. Go on: skep swarm resume {short(swarm.id)}"
 
 
 async def _steps(fleet: Fleet, handle: SwarmHandle, task: str | None) -> list[Step]:

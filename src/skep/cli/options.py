@@ -15,7 +15,8 @@ StoreUrl = Annotated[
     Parameter(
         group=EVERYWHERE,
         metavar="URL",
-        help="Where swarms are kept, as sqlite:///PATH. Default: .skep/skep.db.",
+        help="Where swarms are kept: sqlite:///PATH or redis://HOST:PORT/DB."
+        " Default: .skep/skep.db.",
     ),
 ]
 AsJson = Annotated[
@@ -24,6 +25,9 @@ AsJson = Annotated[
 SwarmName = Annotated[
     str, Parameter(help="A swarm's id, the beginning or end of it, or `last` for the newest.")
 ]
+
+NAME: Final = re.compile(r"[\w.-]{1,64}")
+"""What a queue or a worker may be called."""
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -70,6 +74,15 @@ def seconds(text: str) -> float:
             f"{text!r} is no length of time.", hint="Say 90 or 90s, 10m, or 2h for two hours."
         )
     return float(match[1]) * _SECONDS[match[2] or "s"]
+
+
+def parted(text: str) -> frozenset[str]:
+    """Read names that commas part.
+
+    >>> sorted(parted("eu, gpu,"))
+    ['eu', 'gpu']
+    """
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def agents_at_once(asked: int | None, default: int) -> int:

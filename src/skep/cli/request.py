@@ -11,10 +11,10 @@ import yaml
 
 from skep.hive.planner import OFFLINE, draft
 from skep.records.codec import spec_of
-from skep.records.errors import InvalidInput, PlanRefused
+from skep.records.errors import InvalidInput, ModelNotConfigured, PlanRefused
 from skep.records.limits import BLOB_BYTES_MAX, OBJECTIVE_CHARS_MAX
 from skep.records.swarm import Plan
-from skep.records.task import TaskSpec
+from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import Json
 from skep.settings import KEYS_OF_PROVIDERS, Settings
 
@@ -39,20 +39,28 @@ def read_wish(
     plan: str | None = None,
     input_file: str | None = None,
     model: str | None = None,
+    falls_back: bool = True,
 ) -> Wish:
-    """Read what the user asks for. Raises `InvalidInput` and its kinds, or a `ModelError`."""
+    """Read what the user asks for.
+
+    Where it does not fall back to the offline model, agents that need a model must be given one.
+
+    Raises `InvalidInput` and its kinds, or a `ModelError`.
+    """
     if plan == STDIN and objective == STDIN:
         raise InvalidInput("The plan and the objective cannot both come from stdin.")
     given = read_input(input_file) if input_file else None
     planned = read_plan(plan) if plan else None
     objective = read_objective(objective, planned)
+    if not falls_back and _needs_model(planned):
+        check_named(model, settings)
     model, notice = choose_model(model, settings)
     if planned is None:
         drafted = draft(objective, model=model, given=given)
     else:
         drafted = Plan(tasks=tuple(_given(task, given) for task in planned.tasks))
     _check_model(model, settings)
-    return Wish(objective=objective, plan=drafted, model=model, notice=notice)
+    return Wish(objective=objective, plan=drafted, model=model, notice=notice if falls_back else "")
 
 
 def choose_model(asked: str | None, settings: Settings) -> tuple[str, str]:
@@ -74,6 +82,15 @@ def choose_model(asked: str | None, settings: Settings) -> tuple[str, str]:
         "No model was named and no provider's key is set, so the offline model works here:"
         " no language model, but real tools and fixed rules."
     )
+
+
+def check_named(asked: str | None, settings: Settings) -> None:
+    """Refuse to assume a model. Raises `ModelNotConfigured`."""
+    if not (asked or settings.model):
+        raise ModelNotConfigured(
+            "No model was named, and other processes do the work.",
+            hint="Say --model provider:NAME, or --model offline; SKEP_MODEL is read too.",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +153,10 @@ def read_workspace(name: str) -> str:
     if not path.is_dir():
         raise InvalidInput(f"There is no folder {name}.", hint="Say one with --workspace DIR.")
     return str(path.resolve())
+
+
+def _needs_model(planned: PlanFile | None) -> bool:
+    return planned is None or any(task.kind is AgentKind.LLM for task in planned.tasks)
 
 
 def _mapping(value: object) -> Mapping[str, Json]:

@@ -1,25 +1,28 @@
-"""`skep resume`, `skep swarm retry`, `skep swarm cancel`: going on, trying again, giving up."""
+"""`skep resume`, `skep swarm retry`: going on, and trying again.
+
+A foreground run is worked on here; a swarm that workers serve is steered, and they go on with it.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Annotated
 
 from cyclopts import Parameter
 
-from skep.cli.documents import swarm_json, write_json
 from skep.cli.ending import Ending, conclude, told
 from skep.cli.export import checked_out
-from skep.cli.foreground import Foreground, check_servable, work_on
+from skep.cli.foreground import Foreground, check_servable, is_own, work_on
 from skep.cli.ids import find_swarm, short
-from skep.cli.options import COMMON, WORKING, Common, SwarmName, Working, agents_at_once
+from skep.cli.options import WORKING, SwarmName, Working, agents_at_once
 from skep.cli.progress import stage
 from skep.cli.screen import open_screen
-from skep.compose import open_fleet
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.cli.steer import tell
+from skep.compose import is_worked_on, open_fleet
+from skep.hive.fleet import SwarmHandle
 from skep.records.ids import TaskKey
 from skep.records.swarm import ENDED, SwarmStatus
-from skep.records.task import TERMINAL
+from skep.records.task import TERMINAL, Task
 from skep.settings import read_settings
 
 
@@ -41,12 +44,8 @@ def retry(
     return _foreground(swarm, asked, partial(_retried, keys=task or []))
 
 
-def cancel(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
-    """End a swarm and every task of it that has not ended."""
-    return asyncio.run(_cancelled(swarm, common))
-
-
-Act = Callable[[SwarmHandle, Foreground], Awaitable[None]]
+Act = Callable[[SwarmHandle, Foreground], Awaitable[str]]
+"""Goes on with a swarm; gives what to say when others do the work, else nothing."""
 
 
 def _foreground(name: str, asked: Working, act: Act) -> int:
@@ -67,23 +66,38 @@ async def _worked(name: str, asked: Working, act: Act) -> int:
             stage=stage(screen, as_json=asked.json),
             slots=agents_at_once(asked.max_agents, at_once),
         )
-        await act(handle, foreground)
+        if words := await act(handle, foreground):
+            tell(await handle.state(), words, as_json=asked.json)
+            return 0
         ending: Ending = await conclude(handle, fleet, settings, out=asked.out)
     return told(ending, screen, as_json=asked.json)
 
 
-async def _resumed(handle: SwarmHandle, foreground: Foreground) -> None:
-    if (await handle.state()).status in ENDED:
-        return
-    left = [task.spec for task in await handle.tasks() if task.status not in TERMINAL]
-    check_servable(left, foreground.settings)
+async def _resumed(handle: SwarmHandle, foreground: Foreground) -> str:
+    swarm, tasks = await handle.state(), await handle.tasks()
+    if swarm.status in ENDED:
+        return ""
+    left = [task for task in tasks if task.status not in TERMINAL]
+    if not is_own(handle.id, left):
+        await handle.resume()
+        return _left_to_workers(handle, left)
+    if swarm.status is SwarmStatus.PAUSED and is_worked_on(handle.id, foreground.settings):
+        await handle.resume()
+        return f"Active again; the process that runs it goes on. {_watch(handle)}"
+    check_servable([task.spec for task in left], foreground.settings)
     await work_on(handle, foreground, begin=handle.resume)
+    return ""
 
 
-async def _retried(handle: SwarmHandle, foreground: Foreground, *, keys: list[str]) -> None:
-    check_servable([task.spec for task in await handle.tasks()], foreground.settings)
-    meant = [TaskKey(key) for key in keys]
-    await work_on(handle, foreground, begin=partial(_reopened, handle, meant))
+async def _retried(handle: SwarmHandle, foreground: Foreground, *, keys: list[str]) -> str:
+    tasks = await handle.tasks()
+    again = partial(_reopened, handle, [TaskKey(key) for key in keys])
+    if not is_own(handle.id, tasks):
+        await again()
+        return _left_to_workers(handle, tasks)
+    check_servable([task.spec for task in tasks], foreground.settings)
+    await work_on(handle, foreground, begin=again)
+    return ""
 
 
 async def _reopened(handle: SwarmHandle, keys: list[TaskKey]) -> None:
@@ -92,17 +106,10 @@ async def _reopened(handle: SwarmHandle, keys: list[TaskKey]) -> None:
         await handle.resume()
 
 
-async def _cancelled(name: str, common: Common) -> int:
-    async with open_fleet(read_settings(store=common.store)) as fleet:
-        handle = await find_swarm(fleet, name)
-        await handle.cancel("cancelled by the user")
-        await _tell_of_cancel(handle, fleet, common)
-    return 0
+def _left_to_workers(handle: SwarmHandle, tasks: Iterable[Task]) -> str:
+    queues = ", ".join(sorted({task.spec.queue for task in tasks}))
+    return f"Active again; the workers of {queues} go on with it. {_watch(handle)}"
 
 
-async def _tell_of_cancel(handle: SwarmHandle, fleet: Fleet, common: Common) -> None:
-    swarm = await fleet.store.registry.swarm(handle.id)
-    if common.json:
-        write_json(swarm_json(swarm))
-    else:
-        open_screen().out.print(f"Cancelled. See: skep swarm show {short(swarm.id)}")
+def _watch(handle: SwarmHandle) -> str:
+    return f"Watch it: skep swarm watch {short(handle.id)}"

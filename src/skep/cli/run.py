@@ -1,4 +1,7 @@
-"""`skep run`: plan an objective, work on it before the user's eyes, and leave a report."""
+"""`skep run`: plan an objective, work on it before the user's eyes, and leave a report.
+
+Detached, the swarm is only submitted: workers that serve its queue do the rest.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -7,16 +10,19 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from skep.cli.documents import swarm_json, write_json
 from skep.cli.ending import conclude, told
 from skep.cli.export import checked_out
 from skep.cli.failures import FAILED
 from skep.cli.foreground import Foreground, check_servable, work_on
-from skep.cli.options import Working, agents_at_once, seconds
+from skep.cli.options import NAME, Working, agents_at_once, seconds
 from skep.cli.progress import stage
 from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
-from skep.compose import SLOTS, open_fleet, run_queue
+from skep.compose import SLOTS, check_shared, open_fleet, run_queue
+from skep.hive.fleet import Fleet, SwarmHandle
 from skep.hive.planner import OFFLINE
+from skep.records.errors import InvalidInput
 from skep.records.ids import SwarmId
 from skep.settings import Settings, read_settings
 
@@ -47,6 +53,13 @@ class Asked(Working):
         str | None, Parameter(metavar="TIME", help="How long the swarm may take: 90s, 10m or 2h.")
     ] = None
     yes: Annotated[bool, Parameter(help="Do not ask before a model costs money.")] = False
+    detach: Annotated[
+        bool, Parameter(help="Leave the work to workers (`skep work`), and end at once.")
+    ] = False
+    queue: Annotated[
+        str | None,
+        Parameter(metavar="NAME", help="With --detach: the queue of all tasks. Default: default."),
+    ] = None
 
 
 NOTHING_ASKED: Final = Asked()
@@ -59,19 +72,25 @@ def run(
     *,
     asked: Asked = NOTHING_ASKED,
 ) -> int:
-    """Work on an objective in the foreground; returns the exit code."""
+    """Work on an objective in the foreground, or leave it to workers; returns the exit code."""
     settings, screen = read_settings(store=asked.store), open_screen()
     terms = _terms(asked, settings)
     wish = read_wish(
-        objective, settings, plan=asked.plan, input_file=asked.input, model=asked.model
+        objective,
+        settings,
+        plan=asked.plan,
+        input_file=asked.input,
+        model=asked.model,
+        falls_back=not asked.detach,
     )
-    check_servable(wish.plan.tasks, settings)
+    if not asked.detach:
+        check_servable(wish.plan.tasks, settings)
     with suppress(BrokenPipeError):
         _introduce(wish, screen, asked)
     if not _confirmed(wish, screen, asked):
         screen.err.print("Nothing was run.")
         return FAILED
-    return asyncio.run(_worked(wish, terms, screen))
+    return asyncio.run((_detached if asked.detach else _worked)(wish, terms, screen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +102,15 @@ class _Terms:
     timeout_s: float | None
     workspace: str
     out: str | None
+    queue: str | None
     as_json: bool
 
 
 def _terms(asked: Asked, settings: Settings) -> _Terms:
+    if asked.detach:
+        _check_detached(asked, settings)
+    elif asked.queue is not None:
+        raise InvalidInput("A foreground run has a queue of its own.", hint="Say --detach too.")
     if asked.out:
         checked_out(asked.out)
     return _Terms(
@@ -95,24 +119,31 @@ def _terms(asked: Asked, settings: Settings) -> _Terms:
         timeout_s=seconds(asked.timeout) if asked.timeout else None,
         workspace=read_workspace(asked.workspace),
         out=asked.out,
+        queue=asked.queue,
         as_json=asked.json,
     )
+
+
+def _check_detached(asked: Asked, settings: Settings) -> None:
+    """Refuse what a process that does not wait cannot do. Raises `InvalidInput`."""
+    check_shared(settings)
+    if asked.out:
+        raise InvalidInput(
+            "A detached run does not wait for its report.",
+            hint="When it has ended: skep resume ID --out FILE",
+        )
+    if asked.queue is not None and not NAME.fullmatch(asked.queue):
+        raise InvalidInput(
+            f"{asked.queue!r} is no name for a queue.",
+            hint="Use up to 64 letters, digits, dots, hyphens and underscores.",
+        )
 
 
 async def _worked(wish: Wish, terms: _Terms, screen: Screen) -> int:
     """Submit the swarm, work on it until it rests, and write its report."""
     async with open_fleet(terms.settings) as fleet:
         swarm = SwarmId(fleet.registry.chance.uuid())
-        handle = await fleet.submit(
-            wish.objective,
-            wish.plan,
-            swarm=swarm,
-            queue=run_queue(swarm),
-            max_agents=terms.slots,
-            timeout_s=terms.timeout_s,
-            workspace=terms.workspace,
-            model=wish.model,
-        )
+        handle = await _submit(fleet, wish, terms, swarm=swarm, queue=run_queue(swarm))
         foreground = Foreground(
             fleet=fleet,
             settings=terms.settings,
@@ -123,6 +154,40 @@ async def _worked(wish: Wish, terms: _Terms, screen: Screen) -> int:
         await work_on(handle, foreground)
         ending = await conclude(handle, fleet, terms.settings, out=terms.out)
     return told(ending, screen, as_json=terms.as_json)
+
+
+async def _detached(wish: Wish, terms: _Terms, screen: Screen) -> int:
+    """Submit the swarm for workers to take, and say how to watch it."""
+    async with open_fleet(terms.settings) as fleet:
+        swarm = SwarmId(fleet.registry.chance.uuid())
+        handle = await _submit(fleet, wish, terms, swarm=swarm, queue=terms.queue)
+        state, tasks = await handle.state(), await handle.tasks()
+    queues = sorted({task.spec.queue for task in tasks})
+    if terms.as_json:
+        watch = f"skep swarm watch {swarm}"
+        write_json({**swarm_json(state), "queues": [*queues], "watch": watch})
+        return 0
+    out = screen.out
+    out.print(
+        f"Submitted swarm {swarm}: {len(tasks)} tasks for the workers of {', '.join(queues)}."
+    )
+    out.print(f"Watch it: skep swarm watch {swarm}", soft_wrap=True)
+    return 0
+
+
+async def _submit(
+    fleet: Fleet, wish: Wish, terms: _Terms, *, swarm: SwarmId, queue: str | None
+) -> SwarmHandle:
+    return await fleet.submit(
+        wish.objective,
+        wish.plan,
+        swarm=swarm,
+        queue=queue,
+        max_agents=terms.slots,
+        timeout_s=terms.timeout_s,
+        workspace=terms.workspace,
+        model=wish.model,
+    )
 
 
 def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:

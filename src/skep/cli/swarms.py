@@ -1,7 +1,7 @@
 """`skep swarm list`, `show`, `tasks`: what swarms there are, and how they stand."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,12 +12,14 @@ from rich.text import Text
 from skep.cli.documents import swarm_json, task_json, write_json
 from skep.cli.ending import STYLES, near, waits_for
 from skep.cli.export import swarm_folder
-from skep.cli.foreground import model_shown
+from skep.cli.foreground import is_looked_after, model_shown, waits_for_worker
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import Screen, clean, glyph, open_screen, plain_table, show, shown_seconds
-from skep.compose import is_worked_on, open_fleet
+from skep.compose import open_fleet
+from skep.hive.fleet import Fleet
 from skep.policy.endings import is_stalled
+from skep.records.ids import SwarmId
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.settings import Settings, read_settings
@@ -33,10 +35,11 @@ async def list_swarms(
     settings = read_settings(store=common.store)
     async with open_fleet(settings) as fleet:
         swarms = await fleet.swarms(status=status, limit=limit)
+        left = {swarm.id for swarm in swarms if await _is_left(swarm, fleet, settings)}
     if common.json:
         write_json({"swarms": [swarm_json(swarm) for swarm in swarms]})
     elif swarms:
-        show(open_screen().out, _list(swarms, settings))
+        show(open_screen().out, _list(swarms, left))
     else:
         open_screen().out.print('No swarms here. Begin one: skep run "Audit this repository"')
     return 0
@@ -48,7 +51,7 @@ async def show_swarm(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     async with open_fleet(settings) as fleet:
         handle = await find_swarm(fleet, swarm)
         state, tasks = await handle.state(), await handle.tasks()
-    is_at_work = await asyncio.to_thread(is_worked_on, state.id, settings)
+    is_at_work = await asyncio.to_thread(is_looked_after, state, tasks, settings)
     if common.json:
         listed = [dict(task_json(task)) for task in tasks]
         write_json({**swarm_json(state), "worked_on": is_at_work, "tasks": [*listed]})
@@ -126,15 +129,22 @@ def local_time(at: float) -> str:
     return datetime.fromtimestamp(at, tz=UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _list(swarms: Sequence[Swarm], settings: Settings) -> Table:
+async def _is_left(swarm: Swarm, fleet: Fleet, settings: Settings) -> bool:
+    """Say whether a swarm stands still though nobody stopped it."""
+    if swarm.status is not SwarmStatus.ACTIVE:
+        return False
+    tasks = await fleet.store.registry.tasks(swarm.id)
+    return not await asyncio.to_thread(is_looked_after, swarm, tasks, settings)
+
+
+def _list(swarms: Sequence[Swarm], left: Container[SwarmId]) -> Table:
     table = plain_table("swarm", "status", ">tasks", "model", "begun")
     table.add_column("objective", no_wrap=True, overflow="ellipsis", ratio=1)
     for swarm in swarms:
         done = swarm.counts.get(TaskStatus.SUCCEEDED, 0)
-        is_at_work = swarm.status is SwarmStatus.ACTIVE and is_worked_on(swarm.id, settings)
         table.add_row(
             short(swarm.id),
-            _status(swarm, is_at_work=is_at_work),
+            _status(swarm, is_left=swarm.id in left),
             f"{done}/{swarm.tasks_total}",
             Text(clean(model_shown(swarm.request.model)), "dim"),
             Text(local_time(swarm.created_at), "dim"),
@@ -143,10 +153,9 @@ def _list(swarms: Sequence[Swarm], settings: Settings) -> Table:
     return table
 
 
-def _status(swarm: Swarm, *, is_at_work: bool) -> Text:
-    is_left = swarm.status is SwarmStatus.ACTIVE and not is_at_work
+def _status(swarm: Swarm, *, is_left: bool) -> Text:
     style = "yellow" if is_left else STYLES.get(swarm.status, "bold red")
-    if swarm.status is SwarmStatus.ACTIVE and is_at_work:
+    if swarm.status is SwarmStatus.ACTIVE and not is_left:
         style = "cyan"
     return Text(f"{swarm.status} (left)" if is_left else swarm.status, style)
 
@@ -159,10 +168,13 @@ def _print_heading(
     facts = (model_shown(swarm.request.model), swarm.request.workspace or "no workspace")
     out.print(Text(clean(swarm.request.objective), "bold"))
     out.print(Text(f"{swarm.id}{separator}{clean(separator.join(facts))}", "dim"), soft_wrap=True)
-    out.print(_status(swarm, is_at_work=is_at_work).append(f": {', '.join(counts)}", "default"))
+    is_left = swarm.status is SwarmStatus.ACTIVE and not is_at_work
+    out.print(_status(swarm, is_left=is_left).append(f": {', '.join(counts)}", "default"))
     reason = swarm.reason or waits_for(tasks, swarm)
     if reason and swarm.status is not SwarmStatus.COMPLETED:
         out.print(clean(reason), soft_wrap=True)
-    if swarm.status is SwarmStatus.ACTIVE and not is_at_work:
+    if is_left:
         out.print("It was left: no process of this host works on it.", style="yellow")
+    if waiting := waits_for_worker(swarm, tasks):
+        out.print(waiting, style="yellow")
     out.print()

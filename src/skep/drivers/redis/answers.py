@@ -18,7 +18,7 @@ from skep.records.errors import (
     TaskNotFound,
     UnknownDependency,
 )
-from skep.records.event import Event
+from skep.records.event import Cursor, Event, Page
 from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, BeatVerdict, Grant, Token
 from skep.records.outcome import Artifact
@@ -37,7 +37,7 @@ def receipt_of(
     verdict, *rest = answer
     match verdict:
         case "OK":
-            return Receipt(verdict=ReceiptVerdict.OK, swarm=swarm)
+            return Receipt(verdict=ReceiptVerdict.OK, swarm=SwarmId(rest[0]))
         case "ALREADY":
             return Receipt(verdict=ReceiptVerdict.ALREADY, swarm=SwarmId(rest[0]))
         case "REFUSED" if refusal is not None:
@@ -189,6 +189,19 @@ def step_of(ref: TaskRef, run: int, text: str) -> Step:
         calls=int(fields["calls"]),
         value=fields.get("value"),
     )
+
+
+def page_of(row: Sequence[str], cursor: Cursor, *, incarnation: str) -> Page:
+    """Read the answer to a look at the log; raises `SwarmNotFound`."""
+    verdict, *texts = row
+    if verdict == "NOSWARM":
+        raise SwarmNotFound(swarm=cursor.swarm)
+    if verdict == "GAP":
+        return Page(events=(), cursor=Cursor(incarnation=incarnation, swarm=cursor.swarm), gap=True)
+    events = tuple(event_of(cursor.swarm, text) for text in texts)
+    last = events[-1].seq if events else cursor.seq
+    here = Cursor(incarnation=incarnation, swarm=cursor.swarm, seq=last)
+    return Page(events=events, cursor=here)
 
 
 def event_of(swarm: SwarmId, text: str) -> Event:

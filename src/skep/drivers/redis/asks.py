@@ -41,20 +41,19 @@ def token_json(token: Token) -> dict[str, Json]:
 
 def submission_ask(submission: Submission, *, refused: bool) -> str:
     """A submission; `refused` when its plan was found wanting."""
-    fields: dict[str, Json] = {
-        "command": submission.command,
-        "digest": submission.digest,
-        "swarm": submission.swarm,
-        "sealed": submission.plan.sealed,
-        "request": "" if refused else canonical(request_json(submission.request)),
-        "cap": submission.request.max_agents,
-        "priority": submission.request.priority,
-        "refused": refused,
-        "tasks": [] if refused else [_spec(task) for task in submission.plan.tasks],
-    }
-    if submission.request.timeout_s is not None:
-        fields["timeout_s"] = submission.request.timeout_s
-    return canonical(fields)
+    tasks = [] if refused else [_spec(task) for task in submission.plan.tasks]
+    request = "" if refused else canonical(request_json(submission.request))
+    return canonical({**_whole(submission), "request": request, "refused": refused, "tasks": tasks})
+
+
+def staging_ask(submission: Submission) -> str:
+    """A large submission without its tasks, which come in pieces."""
+    return canonical({**_whole(submission), "request": canonical(request_json(submission.request))})
+
+
+def staged_spec(spec: TaskSpec) -> Json:
+    """A task of a large submission, whose edges come after all tasks."""
+    return {**_row(spec), "unmet": len(spec.after)}
 
 
 def addition_ask(addition: Addition, *, refused: bool) -> str:
@@ -136,12 +135,29 @@ def entry_ask(entry: Entry) -> str:
     return canonical(fields)
 
 
+def _whole(submission: Submission) -> dict[str, Json]:
+    fields: dict[str, Json] = {
+        "command": submission.command,
+        "digest": submission.digest,
+        "swarm": submission.swarm,
+        "sealed": submission.plan.sealed,
+        "cap": submission.request.max_agents,
+        "priority": submission.request.priority,
+    }
+    if submission.request.timeout_s is not None:
+        fields["timeout_s"] = submission.request.timeout_s
+    return fields
+
+
 def _spec(spec: TaskSpec) -> Json:
+    return {**_row(spec), "after": list[Json](spec.after)}
+
+
+def _row(spec: TaskSpec) -> dict[str, Json]:
     return {
         "key": spec.key,
         "spec": spec_text(spec),
         "lane": lane_of(spec),
-        "after": list[Json](spec.after),
         "priority": spec.priority,
         "tolerant": spec.tolerant,
         "delay_s": spec.delay_s,

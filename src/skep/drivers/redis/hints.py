@@ -7,7 +7,7 @@ from typing import Any, Final
 from redis.exceptions import RedisError
 
 from skep.drivers.bell import Bell
-from skep.drivers.redis.wire import Wire
+from skep.drivers.redis.wire import Wire, rest
 
 REST_S: Final = 0.5
 """How long the listener rests when its connection is lost; the safety poll goes on meanwhile."""
@@ -29,11 +29,11 @@ class Ears:
         """Begin to hear a topic; to be called before the look that a ring must not slip past."""
         if topic in self._topics:
             return
-        self._topics.add(topic)
         with suppress(RedisError, OSError):  # without ears there is the safety poll
             if self._subscription is None:
                 self._subscription = self._wire.subscription()
             await self._subscription.subscribe(topic)
+            self._topics.add(topic)
             if self._listening is None:
                 self._listening = asyncio.create_task(self._listen(), name="skep-redis-hints")
 
@@ -51,7 +51,7 @@ class Ears:
             try:
                 message = await self._subscription.get_message(timeout=LISTEN_S)
             except (RedisError, OSError):
-                await asyncio.wait_for(asyncio.Event().wait(), REST_S)
+                await rest(REST_S)
                 continue
             if message is not None:
                 self._bell.ring([message["channel"].decode()])

@@ -21,6 +21,9 @@ from skep.records.values import digest_of
 COMMAND_TTL_S = 24 * 3600
 """How long a command is remembered, so that a repeated one gets its first answer."""
 
+STAGE_TTL_S = 3600
+"""How long a plan that is not complete waits for its next piece before it is thrown away."""
+
 DIGEST_CHARS = 10
 
 
@@ -53,6 +56,7 @@ def _tables() -> str:
         "STRIDE": STRIDE,
         "LEASE_S_MAX": LEASE_S_MAX,
         "COMMAND_TTL_S": COMMAND_TTL_S,
+        "STAGE_TTL_S": STAGE_TTL_S,
         "SETTLE_EDGES_MAX": limits.SETTLE_EDGES_MAX,
         "ADDITION_TASKS_MAX": limits.ADDITION_TASKS_MAX,
         "PLAN_TASKS_MAX": limits.PLAN_TASKS_MAX,

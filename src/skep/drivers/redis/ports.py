@@ -4,15 +4,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Watch
 from skep.drivers.redis import asks, reading
 from skep.drivers.redis.answers import (
     beat_of,
     grant_of,
+    page_of,
     receipt_of,
     steered,
     step_answer_of,
 )
+from skep.drivers.redis.life import FileUnproved, Life
+from skep.drivers.redis.staging import is_large, submit_by_pieces
 from skep.drivers.redis.wire import Wire
 from skep.policy.bounds import (
     check_blobs,
@@ -23,10 +26,10 @@ from skep.policy.bounds import (
 )
 from skep.policy.plans import check_plan, check_request, check_tasks
 from skep.policy.steering import check_steering
-from skep.ports.system import Chance, Clock
+from skep.ports.system import Chance
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import ArtifactNotFound, SkepError
-from skep.records.event import Cursor, Page
+from skep.records.event import Cursor, Page, is_news
 from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -39,27 +42,29 @@ from skep.records.values import Digest, Json, blob_digest, canonical
 Seen = TypeVar("Seen")
 
 WORK_TOPIC = "swarm:tasks"
-SAFETY_POLL_S = 1.0
-"""How often a waiting call looks although no hint came."""
+CLAIM_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
     """What the ports share. `now` is empty where the server's own clock is to be used."""
 
-    wire: Wire
-    bell: Bell
-    clock: Clock
+    life: Life
+    watch: Watch
     chance: Chance
-    incarnation: str
     now: Callable[[], str]
     listen: Callable[[str], Awaitable[None]]
 
+    @property
+    def wire(self) -> Wire:
+        """For what only reads."""
+        return self.life.wire
+
     async def call(self, operation: str, *args: str | float) -> Any:
         """Call an operation at the store's time."""
-        return await self.wire.call(operation, self.now(), *args)
+        return await self.life.call(operation, self.now(), *args)
 
-    async def look_until(
+    async def watched(
         self,
         found: Callable[[Seen], bool],
         look: Callable[[], Awaitable[Seen]],
@@ -67,17 +72,10 @@ class Desk:
         topic: str,
         patience_s: float,
     ) -> Seen:
-        """Look, and look again whenever the topic rings, until something is found."""
-        deadline = self.clock.monotonic() + patience_s
+        """Look until something is found, with ears open for the topic as long as patience lasts."""
         if patience_s > 0:
             await self.listen(topic)
-        while True:
-            heard = self.bell.heard(topic)
-            seen = await look()
-            left = deadline - self.clock.monotonic()
-            if found(seen) or left <= 0:
-                return seen
-            await self.bell.wait(topic, since=heard, patience_s=min(left, SAFETY_POLL_S))
+        return await self.watch.until(found, look, topic=topic, patience_s=patience_s)
 
 
 class RedisWork:
@@ -101,10 +99,10 @@ class RedisWork:
 
         async def look() -> Sequence[Grant]:
             nonces = [self._desk.chance.nonce() for _ in range(limit)]
-            rows = await self._desk.call("claim", ask, limit, *nonces)
-            return [grant_of(row, incarnation=self._desk.incarnation) for row in rows]
+            incarnation, rows = await self._claim(ask, limit, *nonces)
+            return [grant_of(row, incarnation=incarnation) for row in rows]
 
-        return await self._desk.look_until(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
+        return await self._desk.watched(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
 
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
         """See `ports.store.Work.settle`."""
@@ -117,8 +115,21 @@ class RedisWork:
         check_orders(orders)
         return [await self._steer(order) for order in orders]
 
+    async def _claim(self, *told: str | float) -> tuple[str, Sequence[Sequence[Any]]]:
+        life = self._desk.life
+        for _ in range(CLAIM_TRIES):
+            try:
+                return await life.answer("claim", self._desk.now(), *told)
+            except FileUnproved:
+                if not await life.prove_file():
+                    break  # another process is at it; nothing is given out so long
+        return life.incarnation, ()
+
     async def _submit(self, submission: Submission) -> Receipt | SkepError:
         refusal = _refusal(lambda: _check_submission(submission))
+        if refusal is None and is_large(submission):
+            answer = await submit_by_pieces(self._desk.call, submission)
+            return receipt_of(answer, submission.swarm, refusal=None)
         ask = asks.submission_ask(submission, refused=refusal is not None)
         answer = await self._desk.call("submit", ask)
         return receipt_of(answer, submission.swarm, refusal=refusal)
@@ -188,14 +199,15 @@ class RedisLog:
 
     async def read(self, cursor: Cursor, *, limit: int = 256, patience_s: float = 0.0) -> Page:
         """See `ports.store.EventLog.read`."""
-        return await self._desk.look_until(
-            lambda page: bool(page.events) or page.gap,
-            lambda: reading.page(
-                self._desk.wire,
-                cursor,
-                incarnation=self._desk.incarnation,
-                limit=min(limit, EVENTS_PAGE_MAX),
-            ),
+
+        async def look() -> Page:
+            told = (cursor.swarm, cursor.incarnation, cursor.seq, min(limit, EVENTS_PAGE_MAX))
+            incarnation, rows = await self._desk.life.answer("page", *told)
+            return page_of(rows, cursor, incarnation=incarnation)
+
+        return await self._desk.watched(
+            is_news,
+            look,
             topic=f"swarm:{cursor.swarm}",
             patience_s=patience_s,
         )
@@ -230,7 +242,7 @@ class RedisRegistry:
 
     async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
         """See `ports.store.Registry.read`."""
-        return [await reading.task(self._desk.wire, ref) for ref in refs]
+        return await reading.read_tasks(self._desk.wire, refs)
 
     async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
         """See `ports.store.Registry.artifacts`."""

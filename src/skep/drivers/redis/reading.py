@@ -13,7 +13,7 @@ from skep.drivers.redis.answers import (
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Dump, Edge, RingSeat
 from skep.records.errors import SwarmNotFound, TaskNotFound
-from skep.records.event import Cursor, Event, Page
+from skep.records.event import Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Held
 from skep.records.outcome import Artifact
@@ -22,12 +22,14 @@ from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 
 INDEX = "swarm:index"
+UNSEEN = SwarmStatus.INITIALIZING
+"""The status of a swarm whose plan is still coming in: for all others it is not there yet."""
 
 
 async def swarm(wire: Wire, swarm_id: SwarmId) -> Swarm:
     """Read one swarm; raises `SwarmNotFound`."""
     fields = await _hash(wire, f"swarm:{swarm_id}")
-    if not fields:
+    if fields.get("status", UNSEEN) == UNSEEN:
         raise SwarmNotFound(swarm=swarm_id)
     return swarm_of(swarm_id, fields)
 
@@ -47,38 +49,33 @@ async def swarms(
     return found
 
 
-async def task(wire: Wire, ref: TaskRef) -> Task:
-    """Read one task; raises `TaskNotFound`."""
-    fields = await _task_fields(wire, ref)
-    if not fields:
-        raise TaskNotFound(swarm=ref.swarm, task=ref.key)
-    waited_for = await wire.command("EXISTS", f"swarm:{ref.swarm}:down:{ref.key}")
-    return task_of(ref, fields, is_last=not waited_for)
+async def read_tasks(wire: Wire, refs: Sequence[TaskRef]) -> list[Task]:
+    """Read tasks; raises `TaskNotFound`."""
+    statuses = await wire.commands([("HGET", f"swarm:{ref.swarm}", "status") for ref in refs])
+    rows = await wire.commands([("HGETALL", _task_key(ref)) for ref in refs])
+    downs = await wire.commands([("EXISTS", _key(ref, "down")) for ref in refs])
+    found: list[Task] = []
+    for ref, status, row, waited_for in zip(refs, statuses, rows, downs, strict=True):
+        if not row or status == UNSEEN:
+            raise TaskNotFound(swarm=ref.swarm, task=ref.key)
+        found.append(task_of(ref, _fields(row), is_last=not waited_for))
+    return found
 
 
 async def tasks(wire: Wire, swarm_id: SwarmId) -> list[Task]:
     """Read all tasks of a swarm in the order of its plan."""
-    return [await task(wire, ref) for ref in await _refs(wire, swarm_id)]
+    return await read_tasks(wire, await _refs(wire, swarm_id))
 
 
 async def artifacts(wire: Wire, swarm_id: SwarmId) -> list[tuple[TaskRef, Artifact]]:
     """Read what a swarm's tasks left behind."""
+    refs = await _refs(wire, swarm_id)
+    rows = await _rows(wire, refs)
     return [
         (ref, artifact)
-        for ref in await _refs(wire, swarm_id)
-        for artifact in artifacts_of(await _task_fields(wire, ref))
+        for ref, row in zip(refs, rows, strict=True)
+        for artifact in artifacts_of(row)
     ]
-
-
-async def page(wire: Wire, cursor: Cursor, *, incarnation: str, limit: int) -> Page:
-    """Read events after a cursor."""
-    await swarm(wire, cursor.swarm)
-    if cursor.incarnation not in ("", incarnation):
-        return Page(events=(), cursor=Cursor(incarnation=incarnation, swarm=cursor.swarm), gap=True)
-    events = await _events(wire, cursor.swarm, after=cursor.seq, limit=limit)
-    last = events[-1].seq if events else cursor.seq
-    here = Cursor(incarnation=incarnation, swarm=cursor.swarm, seq=last)
-    return Page(events=tuple(events), cursor=here)
 
 
 async def steps(wire: Wire, ref: TaskRef, *, run: int) -> list[Step]:
@@ -94,18 +91,21 @@ async def dump(wire: Wire, *, incarnation: str) -> Dump:
     """Read everything; only for a store that is at rest."""
     ids = [SwarmId(each) for each in sorted(await wire.command("ZRANGE", INDEX, 0, -1))]
     refs = [ref for each in ids for ref in await _refs(wire, each)]
+    rows = await _rows(wire, refs)
     return Dump(
         incarnation=incarnation,
         swarms=[await swarm(wire, each) for each in ids],
-        tasks=[await task(wire, ref) for ref in refs],
-        held={ref: await _held(wire, ref, incarnation) for ref in refs},
-        edges=[edge for ref in refs for edge in await _edges(wire, ref)],
+        tasks=await read_tasks(wire, refs),
+        held={
+            ref: _held(row, incarnation=incarnation) for ref, row in zip(refs, rows, strict=True)
+        },
+        edges=await _edges(wire, refs),
         seats=sorted(
             [seat for each in ids for seat in await _seats(wire, each)],
             key=lambda seat: (seat.lane, seat.swarm),
         ),
-        steps=[step for ref in sorted(refs) for step in await _all_steps(wire, ref)],
-        events=[event for each in ids for event in await _events(wire, each, after=0, limit=0)],
+        steps=await _all_steps(wire, refs, rows),
+        events=[event for each in ids for event in await _events(wire, each)],
         drains=sorted(
             _ref(member) for member in await wire.command("ZRANGE", "skep:drains", 0, -1)
         ),
@@ -113,29 +113,39 @@ async def dump(wire: Wire, *, incarnation: str) -> Dump:
 
 
 async def _refs(wire: Wire, swarm_id: SwarmId) -> list[TaskRef]:
-    if not await wire.command("EXISTS", f"swarm:{swarm_id}"):
+    status = await wire.command("HGET", f"swarm:{swarm_id}", "status")
+    if status in (None, UNSEEN):
         raise SwarmNotFound(swarm=swarm_id)
     keys = await wire.command("LRANGE", f"swarm:{swarm_id}:tasks", 0, -1)
     return [TaskRef(swarm=swarm_id, key=TaskKey(key)) for key in keys]
 
 
-async def _hash(wire: Wire, key: str) -> Fields:
-    flat: Sequence[str] = await wire.command("HGETALL", key)
+def _key(ref: TaskRef, part: str) -> str:
+    return f"swarm:{ref.swarm}:{part}:{ref.key}"
+
+
+def _task_key(ref: TaskRef) -> str:
+    return _key(ref, "t")
+
+
+def _fields(flat: Sequence[str]) -> Fields:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
-async def _task_fields(wire: Wire, ref: TaskRef) -> Fields:
-    return await _hash(wire, f"swarm:{ref.swarm}:t:{ref.key}")
+async def _hash(wire: Wire, key: str) -> Fields:
+    return _fields(await wire.command("HGETALL", key))
 
 
-async def _events(wire: Wire, swarm_id: SwarmId, *, after: int, limit: int) -> list[Event]:
-    last = after + limit - 1 if limit else -1
-    rows = await wire.command("LRANGE", f"swarm:{swarm_id}:ev", after, last)
+async def _rows(wire: Wire, refs: Sequence[TaskRef]) -> list[Fields]:
+    return [_fields(row) for row in await wire.commands([("HGETALL", _task_key(r)) for r in refs])]
+
+
+async def _events(wire: Wire, swarm_id: SwarmId) -> list[Event]:
+    rows = await wire.command("LRANGE", f"swarm:{swarm_id}:ev", 0, -1)
     return [event_of(swarm_id, row) for row in rows]
 
 
-async def _held(wire: Wire, ref: TaskRef, incarnation: str) -> Held:
-    fields = await _task_fields(wire, ref)
+def _held(fields: Fields, *, incarnation: str) -> Held:
     return Held(
         incarnation=incarnation,
         run=int(fields["run"]),
@@ -146,12 +156,13 @@ async def _held(wire: Wire, ref: TaskRef, incarnation: str) -> Held:
     )
 
 
-async def _edges(wire: Wire, ref: TaskRef) -> list[Edge]:
-    downs = await wire.command("LRANGE", f"swarm:{ref.swarm}:down:{ref.key}", 0, -1)
-    unmet = set(await wire.command("ZRANGE", f"swarm:{ref.swarm}:open:{ref.key}", 0, -1))
+async def _edges(wire: Wire, refs: Sequence[TaskRef]) -> list[Edge]:
+    downs = await wire.commands([("LRANGE", _key(ref, "down"), 0, -1) for ref in refs])
+    opens = await wire.commands([("ZRANGE", _key(ref, "open"), 0, -1) for ref in refs])
     return [
         Edge(swarm=ref.swarm, up=ref.key, down=TaskKey(down), met=down not in unmet)
-        for down in sorted(downs)
+        for ref, keys, unmet in zip(refs, downs, map(set[str], opens), strict=True)
+        for down in sorted(keys)
     ]
 
 
@@ -166,9 +177,21 @@ async def _seats(wire: Wire, swarm_id: SwarmId) -> list[RingSeat]:
     return found
 
 
-async def _all_steps(wire: Wire, ref: TaskRef) -> list[Step]:
-    runs = int((await _task_fields(wire, ref))["run"])
-    return [step for run in range(1, runs + 1) for step in await steps(wire, ref, run=run)]
+async def _all_steps(wire: Wire, refs: Sequence[TaskRef], rows: Sequence[Fields]) -> list[Step]:
+    runs = [
+        (ref, run)
+        for ref, row in sorted(zip(refs, rows, strict=True), key=lambda pair: pair[0])
+        for run in range(1, int(row["run"]) + 1)
+    ]
+    orders = await wire.commands(
+        [("EXISTS", f"swarm:{ref.swarm}:o:{run}:{ref.key}") for ref, run in runs]
+    )
+    return [
+        step
+        for (ref, run), written in zip(runs, orders, strict=True)
+        if written
+        for step in await steps(wire, ref, run=run)
+    ]
 
 
 def _ref(member: str) -> TaskRef:

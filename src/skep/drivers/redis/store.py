@@ -1,13 +1,14 @@
 """The Redis store: all ports over one wire."""
 
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Self
 
-from redis.exceptions import ResponseError
-
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Bell, Watch
 from skep.drivers.redis import reading
 from skep.drivers.redis.hints import Ears
+from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
 from skep.drivers.redis.library import library
+from skep.drivers.redis.life import Life, info_of
 from skep.drivers.redis.ports import (
     Desk,
     RedisBlobs,
@@ -22,16 +23,20 @@ from skep.ports.inspection import Dump
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
 from skep.records.errors import StoreUnsafe
+from skep.records.ids import WorkerId
 
-META: Final = "skep:meta"
 VERSION_FLOOR: Final = (7, 0)
+
+
+SAFETY_POLL_S: Final = 1.0
+"""How often a waiting call looks although no hint came."""
 
 
 class RedisStore:
     """A store in Redis; open it by `RedisStore.open`, close it as a context manager."""
 
     def __init__(self, desk: Desk, ears: Ears, durability: Durability) -> None:
-        self._desk = desk
+        self.desk = desk
         self._ears = ears
         self.durability = durability
         self.work = RedisWork(desk)
@@ -58,22 +63,20 @@ class RedisStore:
 
         Raises `StoreUnavailable` or `StoreUnsafe`.
         """
-        wire, bell = Wire(url, library()), Bell()
+        wire, bell = Wire(url), Bell()
+        life = Life(wire, library(), chance)
         try:
             durability = await _checked(wire, allows_memory=allows_memory)
-            await _load(wire)
-            await wire.command("HSETNX", META, "incarnation", chance.uuid())
-            incarnation = str(await wire.command("HGET", META, "incarnation"))
+            await life.load()
+            await life.arrive()
         except BaseException:
             await wire.close()
             raise
         ears = Ears(wire, bell)
         desk = Desk(
-            wire=wire,
-            bell=bell,
-            clock=clock,
+            life=life,
+            watch=Watch(bell=bell, clock=clock, poll_s=SAFETY_POLL_S),
             chance=chance,
-            incarnation=incarnation,
             now=(lambda: repr(clock.now())) if own_clock else str,
             listen=ears.listen,
         )
@@ -82,18 +85,24 @@ class RedisStore:
     @property
     def incarnation(self) -> str:
         """Which life of the store this is."""
-        return self._desk.incarnation
+        return self.desk.life.incarnation
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self._ears.close()
-        await self._desk.wire.close()
+        await self.desk.wire.close()
+
+    def held_identity(
+        self, worker: WorkerId, *, lease_s: float = IDENTITY_LEASE_S
+    ) -> AbstractAsyncContextManager[None]:
+        """Hold a worker's identity among all hosts; see `skep.drivers.redis.identity`."""
+        return held_identity(self.desk, worker, lease_s=lease_s)
 
     async def dump(self) -> Dump:
         """See `ports.inspection.Inspectable.dump`."""
-        return await reading.dump(self._desk.wire, incarnation=self.incarnation)
+        return await reading.dump(self.desk.wire, incarnation=self.incarnation)
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""
@@ -104,13 +113,13 @@ class RedisStore:
             "swarm:*:ready:*",
             "swarm:*:seats",
         ):
-            for key in await self._desk.wire.command("KEYS", pattern):
-                await self._desk.wire.command("DEL", key)
+            for key in await self.desk.wire.command("KEYS", pattern):
+                await self.desk.wire.command("DEL", key)
 
 
 async def _checked(wire: Wire, *, allows_memory: bool) -> Durability:
     """Refuse a server that cannot keep the promises; gives the class of those that it keeps."""
-    version = (await _info(wire, "server")).get("redis_version", "0.0")
+    version = info_of(await wire.command("INFO", "server")).get("redis_version", "0.0")
     if tuple(int(part) for part in version.split(".")[:2]) < VERSION_FLOOR:
         raise StoreUnsafe(
             f"Redis {version} has no functions.", hint="Use Redis 7.0, Valkey 7.2, or later."
@@ -132,20 +141,6 @@ async def _checked(wire: Wire, *, allows_memory: bool) -> Durability:
     )
 
 
-async def _info(wire: Wire, section: str) -> dict[str, str]:
-    lines: str = await wire.command("INFO", section)
-    pairs = (line.partition(":") for line in lines.splitlines() if ":" in line)
-    return {name: value for name, _, value in pairs}
-
-
 async def _setting(wire: Wire, name: str) -> str:
     pair: list[str] = await wire.command("CONFIG", "GET", name)
     return pair[1] if pair else ""
-
-
-async def _load(wire: Wire) -> None:
-    try:
-        await wire.command("FUNCTION", "LOAD", library().source)
-    except ResponseError as error:
-        if "already exists" not in str(error):
-            raise

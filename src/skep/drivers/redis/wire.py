@@ -1,4 +1,4 @@
-"""The connections of one process to one Redis, and how operations are called over them.
+"""The connections of one process to one Redis, and how commands are sent over them.
 
 Three at most: one for commands, which keeps them in the order in which they were asked, one for
 hints, one for the heartbeat's thread.
@@ -8,33 +8,51 @@ the caller knows that it is safe to repeat (every operation here is).
 
 import asyncio
 import threading
+from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import redis
 import redis.asyncio
 from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterDownError,
+    MasterDownError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 from redis.retry import Retry
 
-from skep.drivers.redis.library import Library
-from skep.records.errors import StoreUnavailable
+from skep.records.errors import StoreError, StoreUnavailable
 
 TIMEOUT_S: Final = 5.0
 COMMAND_CONNECTIONS: Final = 1
-NO_FUNCTION: Final = "Function not found"
+PIPELINE_MAX: Final = 1_000
+
+PASSING: Final = (
+    ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
+)  # fmt: skip
+PASSING_WORDS: Final = ("OOM", "MISCONF", "BUSY", "LOADING", "NOREPLICAS", "UNBLOCKED", "maxmemory")
+"""Answers that tell of the server's state, and not of what it was asked."""
+
+Word = str | bytes | float
 
 
 class Wire:
-    """Calls functions and plain commands; answers are text, but for `get_bytes`."""
+    """Sends commands from any thread; answers are text, but for `get_bytes`."""
 
-    def __init__(self, url: str, library: Library) -> None:
-        self._library = library
+    def __init__(self, url: str) -> None:
         self._owner = threading.get_ident()
         self._is_closed = False
         self._asked = 0
         self._answered = asyncio.Event()
         self._answered.set()
+        self._turn = asyncio.Lock()  # first come, first served, which the pool does not promise
         options: dict[str, Any] = {
             "socket_timeout": TIMEOUT_S,
             "socket_connect_timeout": TIMEOUT_S,
@@ -59,42 +77,27 @@ class Wire:
             url, max_connections=1, retry=AsyncRetry(NoBackoff(), 0), socket_timeout=None
         )
 
-    async def call(self, operation: str, *args: str | bytes | float) -> Any:
-        """Call a function of the library, loading the library first when the server lost it.
+    async def command(self, *words: Word) -> Any:
+        """Run one command.
 
-        Raises `StoreUnavailable`; the operation may have been carried out, and is safe to repeat.
+        Raises `StoreUnavailable`, after which it may have been carried out, or `StoreError` when
+        it was refused for what it says.
         """
-        try:
-            return await self._fcall(operation, args)
-        except ResponseError as error:
-            if NO_FUNCTION not in str(error):
-                raise
-            await self.command("FUNCTION", "LOAD", "REPLACE", self._library.source)
-            return await self._fcall(operation, args)
+        return _text(await self._raw(words))
 
-    async def command(self, *words: str | bytes | float) -> Any:
-        """Run one command."""
-        if self._is_closed:
-            raise StoreUnavailable("The store is closed.")
-        self._asked += 1
-        self._answered.clear()
-        try:
-            return _text(await self._client.execute_command(*words))
-        except ResponseError:
-            raise
-        except (RedisError, OSError) as error:
-            raise _unavailable(error) from error
-        finally:
-            self._asked -= 1
-            if not self._asked:
-                self._answered.set()
+    async def commands(self, asked: Sequence[Sequence[Word]]) -> list[Any]:
+        """Run commands that only read, many to a round trip."""
+        found: list[Any] = []
+        for start in range(0, len(asked), PIPELINE_MAX):
+            pipeline = self._client.pipeline(transaction=False)
+            for words in asked[start : start + PIPELINE_MAX]:
+                pipeline.execute_command(*words)
+            found += await self._answer(pipeline.execute)
+        return [_text(answer) for answer in found]
 
     async def get_bytes(self, key: str) -> bytes | None:
         """Read a value as it is."""
-        try:
-            value: bytes | None = await self._client.get(key)
-        except (RedisError, OSError) as error:
-            raise _unavailable(error) from error
+        value: bytes | None = await self._raw(("GET", key))
         return value
 
     def subscription(self) -> Any:
@@ -110,21 +113,51 @@ class Wire:
         await self._hints.aclose()
         self._beside.close()
 
-    async def _fcall(self, operation: str, args: tuple[str | bytes | float, ...]) -> Any:
-        words = ("FCALL", self._library.function(operation), 0, *args)
+    async def _raw(self, words: Sequence[Word]) -> Any:
         if threading.get_ident() != self._owner:
             # The heartbeat's thread: the event loop of the others may be busy, which is why it
             # beats there; it has nothing else to do than to wait.
-            return _text(self._blocking(words))
-        return await self.command(*words)
+            return self._blocking(words)
+        return await self._answer(self._client.execute_command, *words)
 
-    def _blocking(self, words: tuple[str | bytes | float, ...]) -> Any:
+    async def _answer(self, ask: Any, *words: Word) -> Any:
+        if self._is_closed:
+            raise StoreUnavailable("The store is closed.")
+        self._asked += 1
+        self._answered.clear()
+        try:
+            async with self._turn:
+                return await ask(*words)
+        except (RedisError, OSError) as error:
+            raise _told(error) from error
+        finally:
+            self._asked -= 1
+            if not self._asked:
+                self._answered.set()
+
+    def _blocking(self, words: Sequence[Word]) -> Any:
         try:
             return self._beside.execute_command(*words)
-        except ResponseError:
-            raise
         except (RedisError, OSError) as error:
-            raise _unavailable(error) from error
+            raise _told(error) from error
+
+
+async def rest(seconds: float) -> None:
+    """Wait in the server's time, which no test's clock moves."""
+    nothing = asyncio.Event()
+    try:
+        await asyncio.wait_for(nothing.wait(), seconds)
+    except TimeoutError:
+        return
+
+
+def _told(error: Exception) -> Exception:
+    if isinstance(error, (AuthenticationError, NoPermissionError)):
+        return StoreUnavailable(f"Redis lets nobody in: {error}.")
+    is_passing = isinstance(error, PASSING) or any(word in str(error) for word in PASSING_WORDS)
+    if isinstance(error, ResponseError) and not is_passing:
+        return StoreError(f"Redis refused: {error}.")
+    return StoreUnavailable(f"Redis does not answer: {error or type(error).__name__}.")
 
 
 def _text(answer: Any) -> Any:
@@ -133,7 +166,3 @@ def _text(answer: Any) -> Any:
     if isinstance(answer, list):
         return [_text(item) for item in cast("list[Any]", answer)]
     return answer
-
-
-def _unavailable(error: Exception) -> StoreUnavailable:
-    return StoreUnavailable(f"Redis does not answer: {error or type(error).__name__}.")

@@ -6,7 +6,11 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended (05_life.lua)
+-- skep:lineage             hash   earlier run_id -> the mark at which it ended
+-- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
+-- skep:stage:<id>          string digest and swarm of a command whose plan is still coming in
+-- skep:identity:<worker>   hash   owner of a worker's identity, and until when
 -- swarm:index              zset   every swarm; their ids sort by the time of their making
 -- swarm:status:<status>    set    swarms by status
 -- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason
@@ -29,6 +33,8 @@
 -- skep:drains              zset   members with edges left over
 -- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
+-- skep:rewriter            string run_id; one process has the append-only file written anew
+-- skep:blob:<sha256>       string content
 --
 -- A member is <swarm>/<ordinal>/<key>, so that members of equal score stand in the order of the plan.
 

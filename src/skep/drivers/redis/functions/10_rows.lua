@@ -10,6 +10,7 @@ local TASK_FIELDS = {
 
 local function base(id) return 'swarm:' .. id end
 local function task_key(id, key) return base(id) .. ':t:' .. key end
+local function each_task(id) return redis.call('LRANGE', base(id) .. ':tasks', 0, -1) end
 local function ref(task) return string.format('%s/%06d/%s', task.id, task.ordinal, task.key) end
 local function unref(member)
   local id, _, key = string.match(member, '^(.*)/(%d+)/([^/]*)$')
@@ -22,8 +23,7 @@ local function begin(now)
     local t = redis.call('TIME')
     at = tonumber(t[1]) + tonumber(t[2]) / 1000000
   end
-  local incarnation = redis.call('HGET', 'skep:meta', 'incarnation')
-  return {at = at, incarnation = incarnation, sheets = {}, order = {}, rings = false, told = {}}
+  return {at = at, incarnation = life.incarnation, sheets = {}, order = {}, rings = false, told = {}}
 end
 
 local function sheet(ctx, id)

@@ -230,6 +230,7 @@ end
 -- Write the sheets and wake whoever waits; every operation that changes something ends with it.
 local function finish(ctx, answer)
   for _, id in ipairs(ctx.order) do write_sheet(ctx.sheets[id]) end
+  life.mark = redis.call('HINCRBY', 'skep:meta', 'mark', 1)
   if ctx.rings then redis.call('PUBLISH', 'swarm:tasks', '') end
   return answer
 end

@@ -2,10 +2,11 @@
 
 local function known_command(command, digest)
   local known = redis.call('GET', 'skep:cmd:' .. command)
-  if not known then return nil end
-  local at = string.find(known, ' ', 1, true)
-  if string.sub(known, 1, at - 1) ~= digest then return {'CONFLICT'} end
-  return {'ALREADY', string.sub(known, at + 1)}
+  local begun = not known and redis.call('GET', 'skep:stage:' .. command)
+  if not known and not begun then return nil end
+  local first, id = string.match(known or begun, '^(%S+) (.*)$')
+  if first ~= digest then return {'CONFLICT'} end
+  return known and {'ALREADY', id} or nil, id
 end
 
 local function remember_command(command, digest, id)
@@ -21,23 +22,27 @@ local function wire(id, up, down, met)
   end
 end
 
+local function write_task(s, spec, ordinal, unmet)
+  redis.call('RPUSH', base(s.id) .. ':tasks', spec.key)
+  redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', 'waiting', 'unmet',
+    unmet, 'run', 1, 'attempt', 0, 'failures', 0, 'nonce', '', 'spent', '', 'lane', spec.lane,
+    'ordinal', ordinal, 'priority', spec.priority, 'tolerant', spec.tolerant and '1' or '0',
+    'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s), 'attempts_max',
+    spec.attempts_max, 'outcome', '', 'reason', '', 'worker', '', 'lease_until', '',
+    'hard_until', '', 'wake_at', '', 'started_at', '', 'ended_at', '', 'artifacts', '')
+  s.counts.waiting = s.counts.waiting + 1
+  return {
+    id = s.id, key = spec.key, status = 'waiting', unmet = unmet, run = 1, attempt = 0,
+    failures = 0, nonce = '', spent = '', lane = spec.lane, ordinal = ordinal,
+    priority = spec.priority, tolerant = spec.tolerant, delay_s = spec.delay_s,
+    attempts_max = spec.attempts_max
+  }
+end
+
 local function insert(s, specs)
   local rows, ordinal = {}, redis.call('LLEN', base(s.id) .. ':tasks')
   for place, spec in ipairs(specs) do
-    local row = {
-      id = s.id, key = spec.key, status = 'waiting', unmet = 0, run = 1, attempt = 0, failures = 0,
-      nonce = '', spent = '', lane = spec.lane, ordinal = ordinal + place - 1,
-      priority = spec.priority, tolerant = spec.tolerant, delay_s = spec.delay_s,
-      attempts_max = spec.attempts_max
-    }
-    rows[place] = row
-    redis.call('RPUSH', base(s.id) .. ':tasks', spec.key)
-    redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', 'waiting', 'unmet', 0,
-      'run', 1, 'attempt', 0, 'failures', 0, 'nonce', '', 'spent', '', 'lane', spec.lane,
-      'ordinal', row.ordinal, 'priority', spec.priority, 'tolerant', spec.tolerant and '1' or '0',
-      'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s), 'attempts_max',
-      spec.attempts_max, 'outcome', '', 'reason', '', 'worker', '', 'lease_until', '',
-      'hard_until', '', 'wake_at', '', 'started_at', '', 'ended_at', '', 'artifacts', '')
+    rows[place] = write_task(s, spec, ordinal + place - 1, 0)
   end
   local own = {}
   for _, row in ipairs(rows) do own[row.key] = row end
@@ -47,8 +52,9 @@ local function insert(s, specs)
       wire(s.id, up, rows[place], TERMINAL[up.status] or false)
     end
   end
-  for _, row in ipairs(rows) do set(row, {unmet = row.unmet}) end
-  s.counts.waiting = s.counts.waiting + #rows
+  for _, row in ipairs(rows) do
+    if row.unmet > 0 then set(row, {unmet = row.unmet}) end
+  end
   return rows
 end
 
@@ -56,6 +62,26 @@ local function keys_told(rows)
   local keys = {}
   for i, row in ipairs(rows) do keys[i] = text(row.key) end
   return '"tasks":[' .. table.concat(keys, ',') .. ']'
+end
+
+local function write_swarm(ctx, ask)
+  local row = {
+    'request', ask.request, 'status', 'initializing', 'sealed', ask.sealed and '1' or '0', 'cap',
+    ask.cap, 'priority', ask.priority, 'seq', 0, 'created_at', num(ctx.at), 'timeout_s',
+    ask.timeout_s and num(ask.timeout_s) or '', 'deadline', '', 'ended_at', '', 'reason', ''
+  }
+  for _, status in ipairs(STATUSES) do
+    row[#row + 1] = 'n:' .. status
+    row[#row + 1] = 0
+  end
+  redis.call('HSET', base(ask.swarm), unpack(row))
+end
+
+local function start_clock(ctx, s)
+  if s.timeout_s then
+    s.deadline = num(ctx.at + s.timeout_s)
+    redis.call('ZADD', 'skep:deadlines', s.deadline, s.id)
+  end
 end
 
 -- ARGV: now, command as JSON. `refused` says that the plan was found wanting before it was sent.
@@ -66,20 +92,10 @@ local function submit(_, args)
   if ask.refused then return {'REFUSED'} end
   if redis.call('EXISTS', base(ask.swarm)) == 1 then return {'EXISTS'} end
   local ctx = begin(args[1])
-  local row = {
-    'request', ask.request, 'status', 'initializing', 'sealed', ask.sealed and '1' or '0', 'cap',
-    ask.cap, 'priority', ask.priority, 'seq', 0, 'created_at', num(ctx.at), 'timeout_s',
-    ask.timeout_s and num(ask.timeout_s) or '', 'deadline',
-    ask.timeout_s and num(ctx.at + ask.timeout_s) or '', 'ended_at', '', 'reason', ''
-  }
-  for _, status in ipairs(STATUSES) do
-    row[#row + 1] = 'n:' .. status
-    row[#row + 1] = 0
-  end
-  redis.call('HSET', base(ask.swarm), unpack(row))
+  write_swarm(ctx, ask)
   redis.call('ZADD', 'swarm:index', 0, ask.swarm)
-  if ask.timeout_s then redis.call('ZADD', 'skep:deadlines', num(ctx.at + ask.timeout_s), ask.swarm) end
   local s = sheet(ctx, ask.swarm)
+  start_clock(ctx, s)
   local rows = insert(s, ask.tasks)
   move_swarm(ctx, s, 'swarm.submitted', '{' .. keys_told(rows) .. '}')
   for _, task in ipairs(rows) do
@@ -121,7 +137,7 @@ local function add(_, args)
   if known then return known end
   local ctx = begin(args[1])
   local s = sheet(ctx, ask.swarm)
-  if not s then return {'NOSWARM'} end
+  if not s or s.status == 'initializing' then return {'NOSWARM'} end
   local spawner = nil
   if ask.token then
     spawner = find(s.id, ask.token.task)

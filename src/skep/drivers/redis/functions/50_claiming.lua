@@ -101,6 +101,7 @@ end
 
 -- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers the grants.
 local function claim(_, args)
+  if rewritten ~= arrived then return redis.error_reply('TORN the append-only file is not proved') end
   local ctx = begin(args[1])
   local offer, limit = cjson.decode(args[2]), tonumber(args[3])
   offer.queue_list, offer.queues = offer.queues, to_set(offer.queues)

@@ -1,7 +1,5 @@
 -- Steering.
 
-local function each_task(id) return redis.call('LRANGE', base(id) .. ':tasks', 0, -1) end
-
 local function cancel(ctx, s, reason)
   for _, key in ipairs(each_task(s.id)) do
     local task = find(s.id, key)
@@ -13,19 +11,12 @@ local function cancel(ctx, s, reason)
   move_swarm(ctx, s, 'swarm.cancelled', reason_told(reason))
 end
 
-local function restart_clock(ctx, s)
-  if s.timeout_s then
-    s.deadline = num(ctx.at + s.timeout_s)
-    redis.call('ZADD', 'skep:deadlines', s.deadline, s.id)
-  end
-end
-
 local function resume(ctx, s, reason)
   for _, key in ipairs(each_task(s.id)) do
     local task = find(s.id, key)
     if not TERMINAL[task.status] then set(task, {failures = 0}) end
   end
-  restart_clock(ctx, s)
+  start_clock(ctx, s)
   move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
 end
 
@@ -95,7 +86,7 @@ end
 
 local function reopen(ctx, s, closure, reason)
   s.reason = ''
-  restart_clock(ctx, s)
+  start_clock(ctx, s)
   local told = '{' .. keys_told(closure) .. ',"reason":' .. text(reason) .. '}'
   move_swarm(ctx, s, 'swarm.reopened', told)
   for _, task in ipairs(closure) do next_run(ctx, task) end
@@ -108,7 +99,7 @@ end
 local function steer(_, args)
   local ctx, ask = begin(args[1]), cjson.decode(args[2])
   local s = sheet(ctx, ask.swarm)
-  if not s then return {'NOSWARM'} end
+  if not s or s.status == 'initializing' then return {'NOSWARM'} end
   if (ask.move == 'swarm.sealed' and s.sealed == '1') or s.status == ask.goal then
     return {'OK', s.status}
   end

@@ -73,8 +73,15 @@ local function sweep(_, args)
     end
   end
   local timers = redis.call('ZRANGEBYSCORE', 'skep:timers', '-inf', num(ctx.at), 'LIMIT', 0, limit)
+  local woken = 0
   for _, member in ipairs(timers) do
-    move(ctx, find(unref(member)), 'task.woken', '{}', {wake_at = ''})
+    local task = find(unref(member))
+    if sheet(ctx, task.id).status == 'initializing' then
+      redis.call('ZADD', 'skep:timers', num(ctx.at + 1), member)  -- its plan is still coming in
+    else
+      move(ctx, task, 'task.woken', '{}', {wake_at = ''})
+      woken = woken + 1
+    end
   end
   local drained = 0
   for _, member in ipairs(redis.call('ZRANGE', 'skep:drains', 0, -1)) do
@@ -84,13 +91,17 @@ local function sweep(_, args)
       end_if_over(ctx, sheet(ctx, task.id))
     end
   end
-  return finish(ctx, {lost, given_up, #timers, drained, #over})
+  local left = redis.call('ZRANGEBYSCORE', 'skep:staged', '-inf', num(ctx.at - STAGE_TTL_S), 'LIMIT', 0, 1)
+  for _, id in ipairs(left) do discard(ctx, id, limit) end
+  return finish(ctx, {lost, given_up, woken, drained, #over})
 end
 
 -- ARGV: now. Rebuilds ready queues and seats from the task records; answers how many were mended.
 local function reconcile(_, args)
   local ctx, mended = begin(args[1]), 0
-  for _, id in ipairs(redis.call('ZRANGE', 'swarm:index', 0, -1)) do
+  local ids = redis.call('ZRANGE', 'swarm:index', 0, -1)
+  for _, id in ipairs(redis.call('ZRANGE', 'skep:staged', 0, -1)) do ids[#ids + 1] = id end
+  for _, id in ipairs(ids) do
     local s = sheet(ctx, id)
     if not ENDED[s.status] then
       local wanted = {}
@@ -115,5 +126,26 @@ local function reconcile(_, args)
       reseat(ctx, s)
     end
   end
+  redis.call('HDEL', 'skep:meta', 'unmended')
   return finish(ctx, mended)
+end
+
+-- ARGV: now, worker, owner, lease_s, owner to replace (or empty). Answers the owner that stands.
+local function hold(_, args)
+  local ctx, key = begin(args[1]), 'skep:identity:' .. args[2]
+  local row, lease_s = redis.call('HMGET', key, 'owner', 'until'), tonumber(args[4])
+  local left = row[1] and tonumber(row[2]) - ctx.at
+  -- Further away than a lease can be: written before the clock was set back.
+  local is_held = left and left > 0 and left <= 2 * LEASE_S_MAX
+  if is_held and row[1] ~= args[3] and row[1] ~= args[5] then return row[1] end
+  redis.call('HSET', key, 'owner', args[3], 'until', num(ctx.at + lease_s))
+  redis.call('EXPIRE', key, COMMAND_TTL_S)
+  return args[3]
+end
+
+-- ARGV: now, worker, owner. Lets an identity go, if the owner still has it.
+local function let_go(_, args)
+  local key = 'skep:identity:' .. args[2]
+  if redis.call('HGET', key, 'owner') ~= args[3] then return 0 end
+  return redis.call('DEL', key)
 end

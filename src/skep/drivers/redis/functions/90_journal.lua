@@ -30,6 +30,7 @@ local function open(ctx, ask, task, step)
 end
 
 local function record(ctx, ask, task, step)
+  if ask.token.incarnation ~= ctx.incarnation then return {'fenced'} end
   if not step then return {'missing'} end
   if step.effect ~= 'pure' and not current(ctx, task, ask.token) then return {'fenced'} end
   if step.fingerprint ~= ask.fingerprint then return {'diverged'} end
@@ -67,4 +68,14 @@ local function note(_, args)
   if not current(ctx, task, token) then return 0 end
   for i = 3, #args do tell(ctx, sheet(ctx, task.id), 'task.progressed', task.key, args[i]) end
   return finish(ctx, 1)
+end
+
+-- ARGV: swarm, incarnation and seq of the cursor, limit. Answers {'OK' or 'GAP', event, ...}.
+local function page(_, args)
+  local status, after = redis.call('HGET', base(args[1]), 'status'), tonumber(args[3])
+  if not status or status == 'initializing' then return {'NOSWARM'} end
+  if args[2] ~= '' and args[2] ~= life.incarnation then return {'GAP'} end
+  local events = redis.call('LRANGE', base(args[1]) .. ':ev', after, after + tonumber(args[4]) - 1)
+  table.insert(events, 1, 'OK')
+  return events
 end

@@ -1,0 +1,52 @@
+"""`skep swarm pause`, `skep swarm cancel`: steering a swarm, whoever works on it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from skep.cli.documents import swarm_json, write_json
+from skep.cli.ids import find_swarm, short
+from skep.cli.options import COMMON, Common, SwarmName
+from skep.cli.screen import open_screen
+from skep.compose import open_fleet
+from skep.hive.fleet import SwarmHandle
+from skep.records.swarm import Swarm
+from skep.settings import read_settings
+
+
+def pause(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+    """Grant no more tasks of a swarm; what runs is handed back within a heartbeat."""
+    return asyncio.run(_steered(swarm, common, _paused))
+
+
+def cancel(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
+    """End a swarm and every task of it that has not ended."""
+    return asyncio.run(_steered(swarm, common, _cancelled))
+
+
+def tell(swarm: Swarm, words: str, *, as_json: bool) -> None:
+    """Say what a swarm was steered to; as JSON, how it stands now."""
+    if as_json:
+        write_json(swarm_json(swarm))
+    else:
+        open_screen().out.print(words, soft_wrap=True)
+
+
+Steer = Callable[[SwarmHandle], Awaitable[str]]
+
+
+async def _steered(name: str, common: Common, steer: Steer) -> int:
+    async with open_fleet(read_settings(store=common.store)) as fleet:
+        handle = await find_swarm(fleet, name)
+        words = await steer(handle)
+        tell(await handle.state(), words, as_json=common.json)
+    return 0
+
+
+async def _paused(handle: SwarmHandle) -> str:
+    await handle.pause("paused by the user")
+    return f"Paused. Go on with: skep swarm resume {short(handle.id)}"
+
+
+async def _cancelled(handle: SwarmHandle) -> str:
+    await handle.cancel("cancelled by the user")
+    return f"Cancelled. See: skep swarm show {short(handle.id)}"

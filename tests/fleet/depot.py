@@ -1,0 +1,102 @@
+"""A depot: one store, one queue, and workers that are real processes.
+
+Nothing here waits for time to pass: a worker tells in a line what it does, and events tell when.
+"""
+
+import json
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.cli.shell import Begun, Shell
+
+HANDS = '''
+"""Function agents that a worker brings."""
+
+import asyncio
+import os
+
+import skep
+
+
+@skep.agent("quick")
+async def quick(task: skep.TaskContext) -> int:
+    """Tell which process does it."""
+    return os.getpid()
+
+
+@skep.agent("hang")
+async def hang(task: skep.TaskContext) -> int:
+    """Hang at the first attempt, and only there."""
+    if task.attempt == 1:
+        await asyncio.Event().wait()
+    return os.getpid()
+
+
+@skep.agent("gated")
+async def gated(task: skep.TaskContext) -> int:
+    """Wait until somebody writes to the gate."""
+    await asyncio.to_thread(lambda: open("gate").read())
+    return os.getpid()
+'''
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Depot:
+    """Starts workers, hands in swarms, and reads what became of them."""
+
+    shell: Shell
+    queue: str
+    workers: list[Begun] = field(default_factory=list[Begun])
+
+    def worker(self, *arguments: str) -> Begun:
+        """Start a worker with the function agents, and wait until it is ready."""
+        begun = self.shell.begin(
+            "work", "--queues", self.queue, "--import", "hands", "--slots", "1", *arguments
+        )
+        self.workers.append(begun)
+        begun.until("Ready: ")
+        return begun
+
+    def submit(self, *agents: str) -> str:
+        """Hand in a swarm with a task of each function agent; gives its id."""
+        tasks = [
+            {"key": f"{agent}-{place}", "agent": agent, "kind": "function"}
+            for place, agent in enumerate(agents)
+        ]
+        plan = self.shell.folder / "plan.json"
+        plan.write_text(json.dumps({"objective": "Lend a hand", "tasks": tasks}))
+        return self.detached("--plan", "plan.json")
+
+    def detached(self, *arguments: str) -> str:
+        """Run something detached; gives the swarm's id."""
+        done = self.shell.skep("run", "--detach", "--queue", self.queue, "--json", *arguments)
+        assert done.code == 0, done.err + done.out
+        return done.json["swarm"]
+
+    def watched(self, swarm: str) -> None:
+        """Watch a swarm to its end, which must be a good one."""
+        done = self.shell.skep("swarm", "watch", swarm)
+        assert done.code == 0, done.err + done.out
+
+    def events(self, swarm: str, *kinds: str) -> list[Any]:
+        """The events of a swarm, of these kinds or of all."""
+        lines = self.shell.skep("swarm", "events", swarm, "--json").out.splitlines()
+        events = [json.loads(line) for line in lines]
+        return [event for event in events if not kinds or event["kind"] in kinds]
+
+    def claimants(self, swarm: str) -> list[str]:
+        """The workers that took tasks, in the order of the claims."""
+        return [event["data"]["worker"] for event in self.events(swarm, "task.claimed")]
+
+
+def told_to_stop(worker: Begun) -> tuple[int, str]:
+    """Tell a worker to stop; gives its exit code and all that it printed."""
+    worker.send(signal.SIGTERM)
+    return worker.end()
+
+
+def killed(worker: Begun) -> None:
+    """Kill a worker as kill -9 does."""
+    worker.send(signal.SIGKILL)
+    worker.end()
