@@ -23,6 +23,7 @@ REPO: Final = Path(__file__).parents[1]
 COPIED: Final = ("src", "tests/contract", "tests/servers.py", "pyproject.toml")
 EXAMPLES: Final = {
     "Memory": ["tests/contract/test_memory.py"],
+    "Redis": ["tests/contract/test_redis.py"],
     "Sqlite": ["tests/contract/test_sqlite.py", "tests/contract/test_sqlite_torn.py"],
 }
 AT_ONCE: Final = 2
@@ -46,6 +47,149 @@ class Bug:
 
 
 BUGS: Final = (
+    # --- Redis: the functions ---
+    Bug(
+        name="lua-nonce-ignored",
+        file="drivers/redis/functions/20_fence.lua",
+        old="token.nonce == task.nonce and ",
+        new="",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="lua-fence-off",
+        file="drivers/redis/functions/20_fence.lua",
+        old="same_grant(ctx, task, token) and task.spent == '' and task.status == 'running'",
+        new="task and true",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="lua-edge-never-met",
+        file="drivers/redis/functions/30_changes.lua",
+        old="    redis.call('ZREM', open, key)\n",
+        new="",
+        breaks="I3 Edge once",
+    ),
+    Bug(
+        name="lua-released-too-early",
+        file="drivers/redis/functions/30_changes.lua",
+        old="elseif down.unmet == 0 then\n      release(ctx, down, {unmet = 0})",
+        new="elseif down.unmet <= 1 then\n      release(ctx, down, {unmet = down.unmet})",
+        breaks="I2 Readiness",
+    ),
+    Bug(
+        name="lua-cap-ignored",
+        file="drivers/redis/functions/30_changes.lua",
+        old="s.status == 'active' and s.cap - s.counts.running > 0",
+        new="s.status == 'active'",
+        breaks="I4 One entry",
+    ),
+    Bug(
+        name="lua-drain-forgotten",
+        file="drivers/redis/functions/30_changes.lua",
+        old="redis.call('ZADD', 'skep:drains', 0, ref(up))",
+        new="redis.call('ZREM', 'skep:drains', ref(up))",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="lua-lease-outlives-the-task",
+        file="drivers/redis/functions/30_changes.lua",
+        old="redis.call('ZREM', 'skep:leases', member)",
+        new="redis.call('ZSCORE', 'skep:leases', member)",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="lua-cascade-stops",
+        file="drivers/redis/functions/30_changes.lua",
+        old="      ended[#ended + 1] = down\n",
+        new="",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="lua-everybody-weighs-the-same",
+        file="drivers/redis/functions/50_claiming.lua",
+        old="math.floor(STRIDE / WEIGHTS[sheet(ctx, seat.id).priority + 1])",
+        new="STRIDE",
+        breaks="Work.claim: fair virtual time",
+    ),
+    Bug(
+        name="lua-lease-past-the-deadline",
+        file="drivers/redis/functions/50_claiming.lua",
+        old="math.min(ctx.at + math.min(offer.lease_s, LEASE_S_MAX), hard)",
+        new="ctx.at + math.min(offer.lease_s, LEASE_S_MAX)",
+        breaks="I13 Hard deadline",
+    ),
+    Bug(
+        name="lua-kind-ignored",
+        file="drivers/redis/functions/50_claiming.lua",
+        old="not offer.queues[queue] or not offer.kinds[kind]",
+        new="not offer.queues[queue]",
+        breaks="Work.claim: what the offer can run",
+    ),
+    Bug(
+        name="lua-settled-twice",
+        file="drivers/redis/functions/60_settling.lua",
+        old=(
+            "  if task.spent ~= '' then return task.spent == digest and 'already' "
+            "or 'conflict' end\n"
+        ),
+        new="",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="lua-failure-not-counted",
+        file="drivers/redis/functions/60_settling.lua",
+        old="columns.failures = task.failures + 1",
+        new="columns.failures = task.failures",
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="lua-cancel-spares-what-runs",
+        file="drivers/redis/functions/70_steering.lua",
+        old="    if not TERMINAL[task.status] then\n      move(ctx, task, 'task.cancelled'",
+        new=(
+            "    if not TERMINAL[task.status] and task.status ~= 'running' then\n  "
+            "    move(ctx, task, 'task.cancelled'"
+        ),
+        breaks="I27 Cancel",
+    ),
+    Bug(
+        name="lua-loss-keeps-the-token",
+        file="drivers/redis/functions/80_leases.lua",
+        old="{failures = failures, nonce = '', reason = reason}",
+        new="{failures = failures, reason = reason}",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="lua-lost-for-ever",
+        file="drivers/redis/functions/80_leases.lua",
+        old="failures >= task.attempts_max and 'task.given_up' or 'task.lost'",
+        new="'task.lost'",
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="lua-once-is-repeated",
+        file="drivers/redis/functions/90_journal.lua",
+        old="  if step.effect == 'once' then",
+        new="  if step.effect == 'never' then",
+        breaks="I23 Effect class",
+    ),
+    Bug(
+        name="lua-last-value-wins",
+        file="drivers/redis/functions/90_journal.lua",
+        old="  if step.state == 'open' then\n    step.state, step.value = 'recorded', ask.value",
+        new="  if step.state ~= 'unknown' then\n    step.state, step.value = 'recorded', ask.value",
+        breaks="I19 Write once",
+    ),
+    Bug(
+        name="lua-any-question-gets-the-answer",
+        file="drivers/redis/functions/90_journal.lua",
+        old=(
+            "  if step.fingerprint ~= ask.fingerprint then return {'diverged'} "
+            "end\n  if step.state == 'recorded' then"
+        ),
+        new="  if step.state == 'recorded' then",
+        breaks="I20 Fingerprint",
+    ),
     # --- SQLite: plans and edges ---
     Bug(
         name="edge-never-met",
@@ -500,7 +644,8 @@ def copy_of(source: Path, target: Path) -> None:
 
 def judge(bug: Bug, copy: Path) -> Finding:
     """Run the examples, and then the random histories where the examples pass."""
-    driver = "Sqlite" if "sqlite" in bug.file else "Memory"
+    named = [driver for driver in EXAMPLES if f"/{driver.lower()}/" in bug.file]
+    driver = named[0] if named else "Memory"
     examples = [*EXAMPLES[driver], "--maxfail", "3"]
     histories = [f"tests/contract/test_machine.py::Test{driver}"]
     for tests in (examples, histories):
