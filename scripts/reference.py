@@ -35,7 +35,7 @@ from skep.cli.failures import FAILED, INTERRUPTED, USAGE
 from skep.records import limits
 from skep.records.codec import spec_json
 from skep.records.errors import SkepError
-from skep.records.event import EVENT_KINDS, Note
+from skep.records.event import EVENT_KINDS, Remark
 from skep.records.ids import TaskKey
 from skep.records.swarm import SWARM_MOVES, SwarmMove
 from skep.records.task import (
@@ -88,10 +88,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     SwarmMove.FAIL: ("reason", "Its last task has ended, and a last task did not succeed."),
     SwarmMove.CANCEL: ("reason", "A person cancelled it, or its time was over."),
     SwarmMove.REOPEN: ("tasks, reason", "A retry; these tasks begin their next run."),
-    Note.STEP_RECORDED: ("key, effect, calls", "The result of a step stands in the journal."),
-    Note.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
-    Note.PROGRESS: ("text, fraction", "What the agent said; `fraction` only when it gave one."),
-    Note.LATE_RESULT: ("as of the outcome", "A result that came after the task was cancelled."),
+    Remark.STEP_RECORDED: ("key, effect, calls", "The result of a step stands in the journal."),
+    Remark.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
+    Remark.PROGRESS: ("text, fraction", "What the agent said; `fraction` only when it gave one."),
+    Remark.LATE_RESULT: ("as of the outcome", "A result that came after the task was cancelled."),
 }
 """Of each kind of event: what its data carries, and what it says."""
 

@@ -10,7 +10,7 @@ from typing import Final
 import pytest
 
 from skep.ports.store import Store
-from skep.records.event import EVENT_KINDS, Note
+from skep.records.event import EVENT_KINDS, Remark
 from skep.records.ids import TaskKey
 from skep.records.outcome import Blocked, HandedBack, Snoozed
 from skep.records.step import Effect
@@ -73,7 +73,7 @@ async def test_events_carry_what_the_page_says() -> None:
     page = dict(event_row.findall((REFERENCE / "events.md").read_text()))
     assert set(page) == EVENT_KINDS
     assert set(told) == EVENT_KINDS - {SwarmMove.RECOVER}
-    told.pop(Note.LATE_RESULT)  # carries what its outcome does
+    told.pop(Remark.LATE_RESULT)  # carries what its outcome does
     assert told == {kind: sorted(re.findall(r"`(\w+)`", page[kind])) for kind in told}
 
 
@@ -94,7 +94,7 @@ async def ends_of_tasks(store: Store, clock: ManualClock) -> None:
     done = grants[TaskKey("done")]
     await write(store, intent(done.token))
     await write(store, record(done.token))
-    await store.log.note(done.token, [{"text": "half", "fraction": 0.5}])
+    await store.log.remark(done.token, [{"text": "half", "fraction": 0.5}])
     await succeed(store, done)
     await settle(store, failed(), grants[TaskKey("failed")])
     await settle(store, retried(clock.now() + 1), grants[TaskKey("tried")])

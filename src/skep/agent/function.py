@@ -145,10 +145,10 @@ class TaskContext:
 
     async def progress(self, text: str, *, fraction: float | None = None) -> None:
         """Tell whoever watches how far the task is; `fraction` goes from 0 to 1."""
-        note: dict[str, Json] = {"text": text}
+        remark: dict[str, Json] = {"text": text}
         if fraction is not None:
-            note["fraction"] = min(max(fraction, 0.0), 1.0)
-        await self._brief.store.log.note(self._brief.grant.token, [note])
+            remark["fraction"] = min(max(fraction, 0.0), 1.0)
+        await self._brief.store.log.remark(self._brief.grant.token, [remark])
 
     def leave(self, name: str, content: str | bytes, *, media_type: str = "text/plain") -> None:
         """Leave an artefact, stored when the task succeeds."""

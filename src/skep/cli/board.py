@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from skep.records.event import Event, Note
+from skep.records.event import Event, Remark
 from skep.records.ids import TaskKey
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TASK_MOVES, TERMINAL, Task, TaskMove, TaskStatus
@@ -103,9 +103,9 @@ def _apply(row: Row, event: Event) -> None:
             row.began_at, row.ended_at, row.doing = event.at, None, "asks its model"
         elif row.began_at is not None:
             row.ended_at = event.at
-    elif event.kind == Note.STEP_RECORDED:
+    elif event.kind == Remark.STEP_RECORDED:
         row.doing = _doing(str(event.data.get("key", "")))
-    elif event.kind == Note.PROGRESS:
+    elif event.kind == Remark.PROGRESS:
         row.doing = str(event.data.get("text", ""))
 
 

@@ -37,10 +37,10 @@ def check_orders(orders: Sequence[Order]) -> None:
         _check_text(order.reason, subject="reason of an order")
 
 
-def check_notes(notes: Sequence[dict[str, Json]]) -> None:
-    """Refuse a note that is too large for an event, or that no store can keep."""
-    for note in notes:
-        _bound("EVENT_BYTES_MAX", limits.EVENT_BYTES_MAX, _size(note, subject="note"))
+def check_remarks(remarks: Sequence[dict[str, Json]]) -> None:
+    """Refuse a remark that is too large for an event, or that no store can keep."""
+    for remark in remarks:
+        _bound("EVENT_BYTES_MAX", limits.EVENT_BYTES_MAX, _size(remark, subject="remark"))
 
 
 def check_blobs(contents: Sequence[bytes]) -> None:

@@ -130,10 +130,10 @@ class EventLog(Protocol):
         """
         ...
 
-    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+    async def remark(self, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:
         """Append `task.progressed` events under a token; False, and nothing, when it is fenced.
 
-        Raises `LimitExceeded` for a note over EVENT_BYTES_MAX.
+        Raises `LimitExceeded` for a remark over EVENT_BYTES_MAX.
         """
         ...
 

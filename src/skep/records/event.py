@@ -10,7 +10,7 @@ from skep.records.task import TaskMove
 from skep.records.values import Json
 
 
-class Note(StrEnum):
+class Remark(StrEnum):
     """Events that change no status."""
 
     STEP_RECORDED = "step.recorded"
@@ -19,7 +19,7 @@ class Note(StrEnum):
     STEP_UNKNOWN = "step.unknown"
 
 
-EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Note)})
+EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Remark)})
 """Every kind of event there is."""
 
 

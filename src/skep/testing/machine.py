@@ -198,7 +198,7 @@ class StoreMachine(RuleBasedStateMachine):
         [beat] = self.unmoved(lambda store: store.leases.renew([forged], lease_s=5.0))
         [told] = self.unmoved(lambda store: store.journal.write([intent(forged, "forged")]))
         [spawn] = self.unmoved(lambda store: store.work.add([asked]))
-        noted = self.unmoved(lambda store: store.log.note(forged, [{"forged": True}]))
+        noted = self.unmoved(lambda store: store.log.remark(forged, [{"forged": True}]))
         assert beat.verdict is BeatVerdict.LOST
         assert told.verdict is StepVerdict.FENCED
         assert isinstance(spawn, SkepError)
@@ -298,7 +298,7 @@ class StoreMachine(RuleBasedStateMachine):
     def follow(self, pick: int, seq: int, *, is_old: bool) -> None:
         """Tell of progress, and read a page of the log and all that can be read beside it."""
         token = _picked(self.grants, pick).token
-        self.all_of(lambda store: store.log.note(token, [{"n": 1}, {"n": 2}]))
+        self.all_of(lambda store: store.log.remark(token, [{"n": 1}, {"n": 2}]))
         cursor = Cursor(incarnation="another" if is_old else "", swarm=token.swarm, seq=seq)
         page = self.unmoved(lambda store: store.log.read(cursor, limit=5))
         assert page.gap is is_old

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
-from skep.policy.bounds import check_blobs, check_entries, check_notes
+from skep.policy.bounds import check_blobs, check_entries, check_remarks
 from skep.policy.fencing import is_current
 from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
 from skep.records.errors import ArtifactNotFound
-from skep.records.event import Cursor, Note, Page, is_news
+from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.lease import Token
 from skep.records.limits import EVENTS_PAGE_MAX
@@ -57,7 +57,7 @@ def _open(changes: Changes, line: dict[str, Step], intent: Intent, *, current: b
         line[intent.key] = replace(step, state=StepState.UNKNOWN)
         swarm = changes.tables.swarms[intent.token.swarm]
         data: dict[str, Json] = {"key": intent.key}
-        changes.tell(swarm, Note.STEP_UNKNOWN, task=intent.token.task, data=data)
+        changes.tell(swarm, Remark.STEP_UNKNOWN, task=intent.token.task, data=data)
     value = step.value if step and verdict is StepVerdict.FOUND else None
     return StepAnswer(verdict=verdict, value=value)
 
@@ -73,7 +73,7 @@ def _record(
         step = replace(step, state=StepState.RECORDED, value=record.value)
         line[record.key] = step
         swarm = changes.tables.swarms[record.token.swarm]
-        changes.tell(swarm, Note.STEP_RECORDED, task=record.token.task, data=step_told(step))
+        changes.tell(swarm, Remark.STEP_RECORDED, task=record.token.task, data=step_told(step))
     return StepAnswer(verdict=verdict, value=step.value)
 
 
@@ -93,16 +93,16 @@ class MemoryLog:
             is_news, look, topic=cursor.swarm, patience_s=patience_s
         )
 
-    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
-        """See `ports.store.EventLog.note`."""
-        check_notes(notes)
+    async def remark(self, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.remark`."""
+        check_remarks(remarks)
         with self._desk.change() as changes:
             task = changes.tables.find(token.ref)
             if task is None or not is_current(changes.tables.held(task), token):
                 return False
             swarm = changes.tables.swarms[token.swarm]
-            for note in notes:
-                changes.tell(swarm, Note.PROGRESS, task=token.task, data=note)
+            for remark in remarks:
+                changes.tell(swarm, Remark.PROGRESS, task=token.task, data=remark)
             return True
 
     def _page(self, cursor: Cursor, limit: int) -> Page:

@@ -16,7 +16,7 @@ from skep.policy.fencing import is_current, judge
 from skep.policy.plans import check_addition, check_plan, check_request
 from skep.records.command import Addition, Order, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
-from skep.records.event import Note
+from skep.records.event import Remark
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Grant, Offer, Token
 from skep.records.limits import CLAIM_MAX
@@ -263,7 +263,7 @@ def _settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
         else:
             swarm = changes.tables.swarms[task.ref.swarm]
             data = told(settlement.outcome)
-            changes.tell(swarm, Note.LATE_RESULT, task=task.ref.key, data=data)
+            changes.tell(swarm, Remark.LATE_RESULT, task=task.ref.key, data=data)
     return verdict
 
 

@@ -20,8 +20,8 @@ from skep.drivers.redis.wire import Wire
 from skep.policy.bounds import (
     check_blobs,
     check_entries,
-    check_notes,
     check_orders,
+    check_remarks,
     check_settlements,
 )
 from skep.policy.plans import check_plan, check_request, check_tasks
@@ -212,11 +212,11 @@ class RedisLog:
             patience_s=patience_s,
         )
 
-    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
-        """See `ports.store.EventLog.note`."""
-        check_notes(notes)
-        told = [canonical(note) for note in notes]
-        answer = await self._desk.call("note", canonical(asks.token_json(token)), *told)
+    async def remark(self, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.remark`."""
+        check_remarks(remarks)
+        told = [canonical(remark) for remark in remarks]
+        answer = await self._desk.call("remark", canonical(asks.token_json(token)), *told)
         return bool(answer)
 
 

@@ -4,7 +4,7 @@ from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.lines import STEP_SEEN, TaskLine, step_of
 from skep.policy.fencing import is_current
 from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
-from skep.records.event import Note
+from skep.records.event import Remark
 from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
 from skep.records.values import Json
 
@@ -37,7 +37,7 @@ def _open(
     elif verdict is StepVerdict.UNKNOWN and step and step.state is StepState.OPEN:
         _set(changes, line, step, state=StepState.UNKNOWN, value=None)
         told: dict[str, Json] = {"key": intent.key}
-        changes.tell(changes.sheet(line.swarm), Note.STEP_UNKNOWN, task=line.key, data=told)
+        changes.tell(changes.sheet(line.swarm), Remark.STEP_UNKNOWN, task=line.key, data=told)
     value = step.value if step and verdict is StepVerdict.FOUND else None
     return StepAnswer(verdict=verdict, value=value)
 
@@ -70,7 +70,7 @@ def _record(
         return StepAnswer(verdict=verdict, value=step.value)
     _set(changes, line, step, state=StepState.RECORDED, value=record.value)
     sheet = changes.sheet(line.swarm)
-    changes.tell(sheet, Note.STEP_RECORDED, task=line.key, data=step_told(step))
+    changes.tell(sheet, Remark.STEP_RECORDED, task=line.key, data=step_told(step))
     return StepAnswer(verdict=verdict, value=record.value)
 
 

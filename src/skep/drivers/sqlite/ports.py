@@ -11,15 +11,15 @@ from skep.drivers.sqlite.threads import Reader, Writer
 from skep.policy.bounds import (
     check_blobs,
     check_entries,
-    check_notes,
     check_orders,
+    check_remarks,
     check_settlements,
 )
 from skep.policy.fencing import is_current
 from skep.ports.system import Chance
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
-from skep.records.event import Cursor, Note, Page, is_news
+from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -150,10 +150,10 @@ class SqliteLog:
             patience_s=patience_s,
         )
 
-    async def note(self, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
-        """See `ports.store.EventLog.note`."""
-        check_notes(notes)
-        return await self._desk.writer.ask(partial(_note, token=token, notes=notes))
+    async def remark(self, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:
+        """See `ports.store.EventLog.remark`."""
+        check_remarks(remarks)
+        return await self._desk.writer.ask(partial(_remark, token=token, remarks=remarks))
 
 
 class SqliteRegistry:
@@ -209,10 +209,10 @@ def _keep_blobs(changes: Changes, *, rows: Sequence[tuple[Digest, bytes]]) -> No
     changes.db.run_many("INSERT OR IGNORE INTO blob VALUES (?, ?)", rows)
 
 
-def _note(changes: Changes, *, token: Token, notes: Sequence[dict[str, Json]]) -> bool:
+def _remark(changes: Changes, *, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:
     line = changes.find_task(token.ref)
     if line is None or not is_current(changes.held(line), token):
         return False
-    for note in notes:
-        changes.tell(changes.sheet(line.swarm), Note.PROGRESS, task=token.task, data=note)
+    for remark in remarks:
+        changes.tell(changes.sheet(line.swarm), Remark.PROGRESS, task=token.task, data=remark)
     return True

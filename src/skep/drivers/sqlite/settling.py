@@ -3,7 +3,7 @@
 from skep.drivers.sqlite.changes import Changes, Column
 from skep.drivers.sqlite.lines import TaskLine
 from skep.policy.fencing import judge
-from skep.records.event import Note
+from skep.records.event import Remark
 from skep.records.outcome import (
     Failed,
     Outcome,
@@ -31,7 +31,7 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     elif line is not None and verdict is SettleVerdict.LATE:
         changes.set(line, spent=digest)
         sheet, data = changes.sheet(line.swarm), told(settlement.outcome)
-        changes.tell(sheet, Note.LATE_RESULT, task=line.key, data=data)
+        changes.tell(sheet, Remark.LATE_RESULT, task=line.key, data=data)
     return verdict
 
 

@@ -43,7 +43,7 @@ async def refused_everywhere(store: InspectableStore, token: Token) -> None:
     assert isinstance(spawn, Fenced | SwarmNotFound)
     assert opened.verdict is StepVerdict.FENCED
     assert recorded.verdict in {StepVerdict.FENCED, StepVerdict.MISSING}
-    assert await store.log.note(token, [{"half": True}]) is False
+    assert await store.log.remark(token, [{"half": True}]) is False
     assert await store.dump() == before
 
 
@@ -65,7 +65,7 @@ class FencingContract:
 
         [beat] = await store.leases.renew([token], lease_s=5.0)
         recorded = await write(store, record(token, "charge"))
-        noted = await store.log.note(token, [{"half": True}])
+        noted = await store.log.remark(token, [{"half": True}])
         [spawn] = await store.work.add([addition("s", task("new"), token=token)])
 
         assert beat.verdict is BeatVerdict.HELD

@@ -102,7 +102,9 @@ class LogContract:
         await submit(store, "s", task("a"))
         grant = await claim_one(store)
 
-        assert await store.log.note(grant.token, [{"done": 0.5}, {"text": "é", "deep": [1, None]}])
+        assert await store.log.remark(
+            grant.token, [{"done": 0.5}, {"text": "é", "deep": [1, None]}]
+        )
 
         told = (await events(store, "s"))[-2:]
         assert [(event.kind, event.task) for event in told] == [("task.progressed", "a")] * 2
@@ -112,13 +114,13 @@ class LogContract:
         ]
 
     async def test_a_note_too_large_is_refused(self, store: InspectableStore) -> None:
-        """A note over EVENT_BYTES_MAX is refused by name, its neighbours with it."""
+        """A remark over EVENT_BYTES_MAX is refused by name, its neighbours with it."""
         await submit(store, "s", task("a"))
         grant = await claim_one(store)
         before = await store.dump()
 
         with pytest.raises(LimitExceeded, match="EVENT_BYTES_MAX"):
-            await store.log.note(grant.token, [{"a": 1}, {"b": "x" * EVENT_BYTES_MAX}])
+            await store.log.remark(grant.token, [{"a": 1}, {"b": "x" * EVENT_BYTES_MAX}])
 
         assert await store.dump() == before
 
@@ -127,7 +129,7 @@ class LogContract:
         await submit(store, "s", *many(20))
         grants = await claim(store)
 
-        await asyncio.gather(*(store.log.note(grant.token, [{"n": 1}]) for grant in grants))
+        await asyncio.gather(*(store.log.remark(grant.token, [{"n": 1}]) for grant in grants))
 
         told = await events(store, "s")
         assert [event.seq for event in told] == list(range(1, 62))

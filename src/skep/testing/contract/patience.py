@@ -220,7 +220,7 @@ class PatienceContract:
 
         assert [event.kind for event in (await prompt(waiter)).events] == ["task.claimed"]
         reader = await waiting(store.log.read((await waiter).cursor, patience_s=PATIENCE_S))
-        await store.log.note(grant.token, [{"done": 0.5}])
+        await store.log.remark(grant.token, [{"done": 0.5}])
         assert [event.kind for event in (await prompt(reader)).events] == ["task.progressed"]
 
     async def test_a_reader_waits_for_its_own_swarm(self, store: InspectableStore) -> None:

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from skep.ports.inspection import Dump
-from skep.records.event import EVENT_KINDS, Note
+from skep.records.event import EVENT_KINDS, Remark
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.limits import PLAN_TASKS_MAX, RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.step import Effect, Step, StepState
@@ -75,11 +75,11 @@ def check_journal(dump: Dump) -> None:
         hold(29, f"{line} has {steps} steps", that=steps <= RUN_STEPS_MAX)
     for step in dump.steps:
         _check_line(step)
-    for note, state in (
-        (Note.STEP_RECORDED, StepState.RECORDED),
-        (Note.STEP_UNKNOWN, StepState.UNKNOWN),
+    for remark, state in (
+        (Remark.STEP_RECORDED, StepState.RECORDED),
+        (Remark.STEP_UNKNOWN, StepState.UNKNOWN),
     ):
-        _check_told(dump, note, state)
+        _check_told(dump, remark, state)
 
 
 def check_bounds(view: View) -> None:
@@ -105,11 +105,11 @@ def _check_line(step: Step) -> None:
         hold(23, f"{name} is {step.effect} and never unknown", that=False)
 
 
-def _check_told(dump: Dump, note: Note, state: StepState) -> None:
+def _check_told(dump: Dump, remark: Remark, state: StepState) -> None:
     told = Counter(
         _step_place(event.swarm, event.task, event.data.get("key"))
         for event in dump.events
-        if event.kind == note
+        if event.kind == remark
     )
     stored = Counter(
         _step_place(step.ref.swarm, step.ref.key, step.key)
@@ -118,7 +118,7 @@ def _check_told(dump: Dump, note: Note, state: StepState) -> None:
     )
     hold(
         25,
-        f"{note} is told {dict(told - stored)} too often, {dict(stored - told)} too seldom",
+        f"{remark} is told {dict(told - stored)} too often, {dict(stored - told)} too seldom",
         that=told == stored,
     )
 

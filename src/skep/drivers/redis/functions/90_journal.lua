@@ -61,8 +61,8 @@ local function write(_, args)
   return finish(ctx, answers)
 end
 
--- ARGV: now, token as JSON, then each note as JSON. Answers 1, or 0 when the token is not current.
-local function note(_, args)
+-- ARGV: now, token as JSON, then each remark as JSON. Answers 1, or 0 when the token is not current.
+local function remark(_, args)
   local ctx, token = begin(args[1]), cjson.decode(args[2])
   local task = find(token.swarm, token.task)
   if not current(ctx, task, token) then return 0 end

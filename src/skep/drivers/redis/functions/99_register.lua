@@ -15,7 +15,7 @@ redis.register_function('LIBRARY_reclaim', served(reclaim))
 redis.register_function('LIBRARY_sweep', served(sweep))
 redis.register_function('LIBRARY_reconcile', served(reconcile))
 redis.register_function('LIBRARY_write', served(write))
-redis.register_function('LIBRARY_note', served(note))
+redis.register_function('LIBRARY_remark', served(remark))
 redis.register_function('LIBRARY_hold', served(hold))
 redis.register_function('LIBRARY_let_go', served(let_go))
 redis.register_function{
