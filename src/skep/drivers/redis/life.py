@@ -8,7 +8,7 @@ step and so by one winner; tokens and cursors of the older ones are refused from
 reasons stand in ADR 0011.
 
 After a start with an append-only file nothing is claimed (TORN) until the file was written anew:
-a file that ended inside a transaction would swallow all that is appended to it (CONTRACT.md, D11).
+a file that ended inside a transaction would swallow all that is appended to it.
 """
 
 from dataclasses import dataclass
