@@ -21,10 +21,11 @@ from typing import Final
 
 REPO: Final = Path(__file__).parents[1]
 COPIED: Final = ("src", "tests/contract", "tests/servers.py", "pyproject.toml")
+SUITE: Final = "tests/contract/test_stores.py"
 EXAMPLES: Final = {
-    "Memory": ["tests/contract/test_memory.py"],
-    "Redis": ["tests/contract/test_redis.py"],
-    "Sqlite": ["tests/contract/test_sqlite.py", "tests/contract/test_sqlite_torn.py"],
+    "Memory": [SUITE, "-k", "on-memory"],
+    "Redis": [SUITE, "-k", "on-redis"],
+    "Sqlite": [SUITE, "tests/contract/test_sqlite_torn.py", "-k", "on-sqlite or torn"],
 }
 AT_ONCE: Final = 2
 TIME_LIMIT_S: Final = 300

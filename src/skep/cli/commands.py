@@ -159,6 +159,12 @@ AGENTS: Final = (
 
 TOOLS: Final = (
     Command(
+        name="doctor",
+        target="skep.cli.doctor:doctor",
+        help="Check what Skep needs here and in its store, and say how to mend it.",
+        examples=("skep doctor", "skep doctor --store redis://localhost:6379/0 --json"),
+    ),
+    Command(
         name="completion",
         target="skep.cli.completion:completion",
         help="Print a script that lets your shell complete commands and options.",

@@ -1,0 +1,90 @@
+"""Every store keeps the contract: one suite, written once, run on each of them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from skep.testing import contract
+from skep.testing.harness import Harness
+from skep.testing.memory import MemoryHarness
+from skep.testing.redis import RedisHarness
+from skep.testing.sqlite import SqliteHarness
+
+STORES = ("on-memory", "on-sqlite", "on-redis", pytest.param("on-valkey", marks=pytest.mark.deep))
+
+
+@pytest.fixture(params=STORES)
+def harness(request: pytest.FixtureRequest, tmp_path: Path) -> Harness:
+    """Each store under test in turn; a new one is one line here."""
+    harnesses: dict[str, Callable[[], Harness]] = {
+        "on-memory": MemoryHarness,
+        "on-sqlite": lambda: SqliteHarness(tmp_path / "skep.db"),
+        "on-redis": lambda: RedisHarness(request.getfixturevalue("redis_url")),
+        "on-valkey": lambda: RedisHarness(request.getfixturevalue("valkey_url")),
+    }
+    return harnesses[request.param]()
+
+
+class TestSubmitting(contract.SubmittingContract):
+    """Submitting swarms to a store."""
+
+
+class TestAdding(contract.AddingContract):
+    """Adding tasks in the store."""
+
+
+class TestClaiming(contract.ClaimingContract):
+    """Claiming from the store."""
+
+
+class TestFairness(contract.FairnessContract):
+    """Fair shares of the store."""
+
+
+class TestPatience(contract.PatienceContract):
+    """Waiting at the store."""
+
+
+class TestSettling(contract.SettlingContract):
+    """Settling in the store."""
+
+
+class TestFencing(contract.FencingContract):
+    """The fence of the store."""
+
+
+class TestLeases(contract.LeasesContract):
+    """Leases of the store."""
+
+
+class TestSweeping(contract.SweepingContract):
+    """Sweeping the store."""
+
+
+class TestSteering(contract.SteeringContract):
+    """Steering swarms in the store."""
+
+
+class TestReopening(contract.ReopeningContract):
+    """Reopening in the store."""
+
+
+class TestJournal(contract.JournalContract):
+    """The journal of the store."""
+
+
+class TestLog(contract.LogContract):
+    """The log of the store."""
+
+
+class TestRegistry(contract.RegistryContract):
+    """Reading from the store."""
+
+
+class TestBlobs(contract.BlobsContract):
+    """Blobs of the store."""
+
+
+class TestCrashes(contract.CrashContract):
+    """What the store keeps when its process dies."""
