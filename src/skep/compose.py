@@ -6,7 +6,7 @@ never pays for pydantic-ai, and `skep --help` for neither.
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,14 +25,14 @@ from skep.hive.fleet import Fleet
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
+from skep.ports.inspection import FileLook, Underway
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
-from skep.records.errors import InvalidInput, StoreError, StoreUnavailable
+from skep.records.errors import InvalidInput, StoreUnavailable
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import Charter
-from skep.records.swarm import Swarm, SwarmStatus
-from skep.records.task import AgentKind, Task, TaskStatus
+from skep.records.task import AgentKind
 from skep.records.values import digest_of
 from skep.runtime import Runtime
 from skep.settings import Settings, address_of, read_settings, sqlite_path
@@ -190,125 +190,32 @@ async def _open_redis(
     return await RedisStore.open(url, clock=clock, chance=chance)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Underway:
-    """The newest active swarms, and those of their tasks that run."""
-
-    swarms: Sequence[Swarm]
-    running: Sequence[Task]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SqliteLook:
-    """What a file shows: its schema and the newest one known here, what is broken, what runs.
-
-    `flaw` is empty when the file is whole. There is no `underway` in a file with a flaw or with
-    another schema.
-    """
-
-    schema: int
-    schema_known: int
-    flaw: str
-    underway: Underway | None
-
-
 def sqlite_library() -> tuple[str, str]:
     """The version of the SQLite library here, and the oldest one that is trusted with a store."""
-    from skep.drivers.sqlite import connection
+    from skep.drivers.sqlite import look
 
-    return connection.apsw.sqlite_lib_version(), ".".join(map(str, connection.SQLITE_FLOOR))
+    return look.library()
 
 
 def network_file_system(path: Path) -> str:
     """Name the network file system that a path is or will be on; empty when it is a local one."""
-    from skep.drivers.sqlite import connection
+    from skep.drivers.sqlite import look
 
-    lines = connection.MOUNTS.read_text(errors="replace").splitlines()
-    mounts = {Path(folder): kind for _, folder, kind, *_ in map(str.split, lines)}
-    here = path.absolute()
-    kind = next((mounts[parent] for parent in (here, *here.parents) if parent in mounts), "")
-    return kind if kind in connection.NETWORK_FILE_SYSTEMS else ""
+    return look.network_file_system(path)
 
 
-def look_into_sqlite(path: Path, *, limit: int, scans: bool) -> SqliteLook:
-    """Look into a file, by a connection that cannot write; `scans` reads all of it.
+def look_into_sqlite(path: Path, *, limit: int, scans: bool) -> FileLook:
+    """Look into a file without changing it; see `drivers.sqlite.look`."""
+    from skep.drivers.sqlite import look
 
-    Nothing is left beside a file that nobody has open: it is read as one that cannot change, and
-    once more when a flaw was seen while somebody opened it.
-
-    Raises `StoreUnavailable` for what cannot be opened or is no database.
-    """
-    from skep.drivers.sqlite import reading
-    from skep.drivers.sqlite.connection import Db, apsw, migrations
-
-    flaw, underway, known = "", None, len(migrations())
-    is_open = _is_open(path)
-    uri = f"{path.absolute().as_uri()}?immutable={int(not is_open)}"
-    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
-    try:
-        with closing(Db(apsw.Connection(uri, flags=flags))) as db:
-            schema = int(db.value("PRAGMA user_version"))
-            try:
-                found = str(db.value("PRAGMA quick_check(1)")) if scans else "ok"
-                flaw = "" if found == "ok" else found
-                if schema == known and not flaw:
-                    active = SwarmStatus.ACTIVE
-                    swarms = reading.swarms(db, status=active, before=None, limit=limit)
-                    at_work = [each.id for each in swarms if _is_at_work(each)]
-                    underway = _underway(swarms, [reading.tasks(db, each) for each in at_work])
-            except apsw.Error as error:
-                flaw = str(error)
-    except apsw.Error as error:
-        raise StoreUnavailable(f"The file cannot be read as a store: {error}.") from error
-    if flaw and not is_open and _is_open(path):
-        return look_into_sqlite(path, limit=limit, scans=scans)
-    return SqliteLook(schema=schema, schema_known=known, flaw=flaw, underway=underway)
-
-
-def _is_open(path: Path) -> bool:
-    """Say whether a file has a write-ahead log: somebody has it open, or did when killed."""
-    return path.with_name(f"{path.name}-wal").exists()
+    return look.look_into(path, limit=limit, scans=scans)
 
 
 async def look_into_redis(url: str, *, limit: int) -> tuple[Mapping[str, str], Underway | None]:
-    """Ask a server about itself and what runs in its store, and change nothing.
+    """Ask a server about itself without changing it; see `drivers.redis.look`."""
+    from skep.drivers.redis import look
 
-    Gives its INFO and, besides: `time` and `host_time` in seconds; `swarms`, how many;
-    `incarnation` and `known_run_id`, as Skep last wrote them; `appendfsync`, missing where it
-    must not be asked. Raises `StoreError`, `ValueError` for the URL, or `ImportError`.
-    """
-    from skep.drivers.redis import reading
-    from skep.drivers.redis.life import info_of
-    from skep.drivers.redis.wire import Wire
-
-    wire = Wire(url)
-    try:
-        facts = info_of(await wire.command("INFO"))
-        seconds, micros = await wire.command("TIME")
-        facts |= {"time": f"{seconds}.{micros:0>6}", "host_time": repr(SystemClock().now())}
-        incarnation, run_id = await wire.command("HMGET", "skep:meta", "incarnation", "run_id")
-        facts |= {"incarnation": incarnation or "", "known_run_id": run_id or ""}
-        facts["swarms"] = str(await wire.command("ZCARD", reading.INDEX))
-        with suppress(StoreError):
-            facts["appendfsync"] = (await wire.command("CONFIG", "GET", "appendfsync"))[1]
-        underway = None
-        with suppress(StoreError):
-            ids = sorted(await wire.command("SMEMBERS", f"swarm:status:{SwarmStatus.ACTIVE}"))
-            swarms = [await reading.swarm(wire, SwarmId(each)) for each in reversed(ids[-limit:])]
-            at_work = [each.id for each in swarms if _is_at_work(each)]
-            underway = _underway(swarms, [await reading.tasks(wire, each) for each in at_work])
-        return facts, underway
-    finally:
-        await wire.close()
-
-
-def _is_at_work(swarm: Swarm) -> bool:
-    return swarm.counts.get(TaskStatus.RUNNING, 0) > 0
-
-
-def _underway(swarms: Sequence[Swarm], tasks: Sequence[Sequence[Task]]) -> Underway:
-    running = [each for of in tasks for each in of if each.status is TaskStatus.RUNNING]
-    return Underway(swarms=swarms, running=running)
+    return await look.look_into(url, clock=SystemClock(), limit=limit)
 
 
 def make_state_folder(folder: Path) -> None:

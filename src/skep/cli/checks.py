@@ -18,8 +18,8 @@ from typing import Final
 from skep import __version__
 from skep.agent.catalog import read_catalog
 from skep.cli.ids import short
-from skep.compose import Underway
 from skep.policy.endings import is_stalled
+from skep.ports.inspection import Underway
 
 GIT_ANSWER_S: Final = 10.0
 """How long the doctor waits for git to tell its version."""

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Final
 
 from skep.cli.checks import Finding, fail, is_there, is_writable, nearest, ok, warn
-from skep.compose import SqliteLook, network_file_system, sqlite_library
+from skep.compose import network_file_system, sqlite_library
+from skep.ports.inspection import FileLook
 
 DISK_FREE_WARN_BYTES: Final = 1024**3
 """With less room than this the doctor warns."""
@@ -77,7 +78,7 @@ def wal_bytes(path: Path) -> int:
     return log.stat().st_size if log.exists() else 0
 
 
-def schema(look: SqliteLook) -> Finding:
+def schema(look: FileLook) -> Finding:
     """Look whether this Skep understands the file."""
     if look.schema > look.schema_known:
         found = f"version {look.schema}; this Skep knows up to {look.schema_known}"
@@ -88,7 +89,7 @@ def schema(look: SqliteLook) -> Finding:
     return ok("schema", f"version {look.schema}")
 
 
-def whole(look: SqliteLook, *, scanned: bool) -> Finding:
+def whole(look: FileLook, *, scanned: bool) -> Finding:
     """Look whether the file is whole."""
     if look.flaw:
         mend = "Stop the workers, put a backup in the file's place, and keep the broken one."

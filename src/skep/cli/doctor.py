@@ -37,11 +37,11 @@ from skep.cli.screen import Screen, clean, open_screen
 from skep.compose import (
     MEMORY,
     REDIS_SCHEMES,
-    Underway,
     look_into_redis,
     look_into_sqlite,
     system_clock,
 )
+from skep.ports.inspection import Underway
 from skep.records.errors import InvalidInput, SkepError
 from skep.settings import Settings, address_of, read_settings, sqlite_path
 

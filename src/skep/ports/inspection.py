@@ -9,7 +9,7 @@ from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Held
 from skep.records.step import Step
 from skep.records.swarm import Swarm
-from skep.records.task import Task
+from skep.records.task import Task, TaskStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +46,39 @@ class Dump:
     steps: Sequence[Step]
     events: Sequence[Event]
     drains: Sequence[TaskRef]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Underway:
+    """The newest active swarms, and those of their tasks that run."""
+
+    swarms: Sequence[Swarm]
+    running: Sequence[Task]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileLook:
+    """What a file shows: its schema and the newest one known here, what is broken, what runs.
+
+    `flaw` is empty when the file is whole. There is no `underway` in a file with a flaw or with
+    another schema.
+    """
+
+    schema: int
+    schema_known: int
+    flaw: str
+    underway: Underway | None
+
+
+def underway(swarms: Sequence[Swarm], tasks: Sequence[Sequence[Task]]) -> Underway:
+    """Put active swarms together with those of their tasks that run."""
+    running = [each for of in tasks for each in of if each.status is TaskStatus.RUNNING]
+    return Underway(swarms=swarms, running=running)
+
+
+def is_at_work(swarm: Swarm) -> bool:
+    """Say whether a swarm has a task that runs."""
+    return swarm.counts.get(TaskStatus.RUNNING, 0) > 0
 
 
 class Inspectable(Protocol):

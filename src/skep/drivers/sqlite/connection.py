@@ -108,7 +108,7 @@ def _refuse_unsafe(path: Path) -> None:
             f"SQLite {apsw.sqlite_lib_version()} can corrupt a store with several connections.",
             hint="Install the apsw wheel, which brings its own SQLite.",
         )
-    kind = _file_system(path)
+    kind = file_system(path)
     if kind in NETWORK_FILE_SYSTEMS:
         raise StoreUnsafe(
             f"The store {path} is on a network file system ({kind}), where SQLite corrupts.",
@@ -116,7 +116,7 @@ def _refuse_unsafe(path: Path) -> None:
         )
 
 
-def _file_system(path: Path) -> str:
+def file_system(path: Path) -> str:
     """Name the type of the file system that `path` is or will be on; empty when unknown."""
     try:
         lines = MOUNTS.read_text(errors="replace").splitlines()
