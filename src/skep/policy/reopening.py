@@ -28,7 +28,7 @@ def check_reopening(
             raise TaskNotFound(swarm=order.swarm, task=key)
     if not meant:
         raise Conflict("There is nothing to retry: no task failed, is blocked or was cancelled.")
-    closure = _followed(meant, downs)
+    closure = sorted(_followed(meant, downs), key=lambda key: tasks[key].ordinal)
     for key in closure:
         status = tasks[key].status
         is_meant_too_early = key in meant and status is TaskStatus.WAITING
@@ -37,7 +37,7 @@ def check_reopening(
                 f"Task {key!r} is {status} and cannot begin anew.",
                 hint="Wait until it has ended, or cancel the swarm.",
             )
-    return tuple(sorted(closure, key=lambda key: tasks[key].ordinal))
+    return tuple(closure)
 
 
 def _may_begin_anew(status: TaskStatus) -> bool:
