@@ -19,7 +19,7 @@ from skep.agent.attempt import Bench, attempt
 from skep.agent.brief import Performer
 from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER, FunctionPerformer, Roster
-from skep.drivers.identity import held_identity, is_identity_held
+from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.fleet import Fleet
 from skep.hive.registry import SwarmRegistry
@@ -248,7 +248,7 @@ def _locks_folder(settings: Settings) -> Path:
         return path.with_name(f"{path.name}.{LOCKS_FOLDER}")
     if settings.store.startswith(REDIS_SCHEMES):
         name = digest_of(address_of(settings.store))[:DIGEST_CHARS]
-        return Path(gettempdir()) / f"skep-{os.getuid()}" / f"{name}.{LOCKS_FOLDER}"
+        return own_folder(Path(gettempdir()) / f"skep-{os.getuid()}") / f"{name}.{LOCKS_FOLDER}"
     make_state_folder(settings.state_folder)
     return settings.state_folder / LOCKS_FOLDER
 

@@ -1,11 +1,12 @@
 """A worker's identity on one host: held by one live process, and let go however that ends."""
 
 import fcntl
+import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from skep.records.errors import IdentityInUse
+from skep.records.errors import IdentityInUse, StoreUnsafe
 from skep.records.ids import WorkerId
 
 
@@ -37,3 +38,17 @@ def is_identity_held(folder: Path, worker: WorkerId) -> bool:
             return False
     except IdentityInUse:
         return True
+
+
+def own_folder(folder: Path) -> Path:
+    """Make a folder that only this user may enter, in a place where everybody may write.
+
+    Raises `StoreUnsafe` when somebody else made it, who could then hold our identities.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        raise StoreUnsafe(
+            f"The folder {folder} belongs to another user.",
+            hint="Remove it, or set TMPDIR to a folder of your own.",
+        )
+    return folder
