@@ -8,9 +8,9 @@ from tests.hive.desk import bench, call, worker
 from skep.agent.function import Roster, TaskContext
 from skep.drivers.memory import MemoryStore
 from skep.hive.fleet import Fleet
-from skep.records.errors import CommandConflict, CycleInPlan, SwarmNotFound
+from skep.records.errors import CommandConflict, CycleInPlan, SwarmClosed, SwarmNotFound
 from skep.records.limits import VALUE_BYTES_MAX
-from skep.records.swarm import SwarmStatus
+from skep.records.swarm import Plan, SwarmStatus
 from skep.records.values import blob_ref
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
@@ -136,6 +136,19 @@ async def test_the_report_names_every_task_and_what_it_left(
     report = await swarm.report()
     assert report.startswith("# Bees\n\nThey hum.\n\n## Sources\n")
     assert "| w | write | succeeded | none | `notes.txt` (" in report
+
+
+async def test_an_open_plan_takes_tasks_until_it_is_sealed(fleet: Fleet) -> None:
+    """Adding under one command adds once; after the seal nothing more is taken."""
+    swarm = await fleet.submit("Stand by", Plan(tasks=(), sealed=False))
+
+    await swarm.add([call("a", "x")], command="first")
+    await swarm.add([call("a", "x")], command="first")
+    await swarm.seal()
+
+    assert [task.ref.key for task in await swarm.tasks()] == ["a"]
+    with pytest.raises(SwarmClosed):
+        await swarm.add([call("b", "x")], command="second")
 
 
 async def test_a_swarm_that_nobody_knows_is_not_found(fleet: Fleet) -> None:

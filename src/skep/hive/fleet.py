@@ -10,6 +10,7 @@ from skep.hive.planner import OFFLINE, draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled
+from skep.policy.plans import body_of
 from skep.ports.store import Store
 from skep.records.command import Addition, Order
 from skep.records.errors import SkepError, SwarmNotCompleted
@@ -27,7 +28,7 @@ from skep.records.swarm import (
     SwarmStatus,
 )
 from skep.records.task import Task, TaskSpec
-from skep.records.values import Json
+from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
 
@@ -155,8 +156,12 @@ class SwarmHandle:
         """Read an artefact's content."""
         return await self._store.blobs.get(artifact.digest)
 
-    async def add(self, tasks: Sequence[TaskSpec], *, command: str, digest: str) -> None:
-        """Add tasks to an open plan. Raises `SwarmClosed`, or `PlanRefused` and its kinds."""
+    async def add(self, tasks: Sequence[TaskSpec], *, command: str) -> None:
+        """Add tasks to an open plan; the same `command` again adds nothing twice.
+
+        Raises `SwarmClosed`, `CommandConflict`, or `PlanRefused` and its kinds.
+        """
+        digest = digest_of(body_of(tasks))
         addition = Addition(command=command, digest=digest, swarm=self.id, tasks=tuple(tasks))
         (answer,) = await self._store.work.add([addition])
         if isinstance(answer, SkepError):
