@@ -4,6 +4,7 @@ Fields that a newer Skep added take their defaults when an older record is read;
 nobody knows is refused, because a misspelt one must not fail in silence.
 """
 
+from functools import cache
 from typing import cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
@@ -14,21 +15,33 @@ from skep.records.swarm import SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Json, canonical
 
-_SPEC = TypeAdapter(with_config(ConfigDict(extra="forbid"))(TaskSpec))
-_REQUEST = TypeAdapter(SwarmRequest)
-_CHARTER = TypeAdapter(Charter)
+
+@cache
+def _spec() -> TypeAdapter[TaskSpec]:
+    # Built when first used: `skep --help` reads no record, and need not wait for it.
+    return TypeAdapter(with_config(ConfigDict(extra="forbid"))(TaskSpec))
+
+
+@cache
+def _request() -> TypeAdapter[SwarmRequest]:
+    return TypeAdapter(SwarmRequest)
+
+
+@cache
+def _charter() -> TypeAdapter[Charter]:
+    return TypeAdapter(Charter)
 
 
 def spec_json(spec: TaskSpec) -> dict[str, Json]:
     """Write a specification as a JSON object."""
-    fields = cast("dict[str, Json]", _SPEC.dump_python(spec, mode="json"))
+    fields = cast("dict[str, Json]", _spec().dump_python(spec, mode="json"))
     return {**fields, "capabilities": list[Json](sorted(spec.capabilities))}
 
 
 def spec_of(value: Json) -> TaskSpec:
     """Read a specification; raises `PlanRefused` when the value is none, saying which field."""
     try:
-        return _SPEC.validate_python(value)
+        return _spec().validate_python(value)
     except ValidationError as error:
         raise PlanRefused(f"A task of the plan cannot be read: {_first(error)}.") from error
 
@@ -40,27 +53,27 @@ def spec_text(spec: TaskSpec) -> str:
 
 def spec_from(text: str) -> TaskSpec:
     """Read a specification from its text."""
-    return _SPEC.validate_json(text)
+    return _spec().validate_json(text)
 
 
 def request_json(request: SwarmRequest) -> dict[str, Json]:
     """Write a request as a JSON object."""
-    return cast("dict[str, Json]", _REQUEST.dump_python(request, mode="json"))
+    return cast("dict[str, Json]", _request().dump_python(request, mode="json"))
 
 
 def request_from(text: str) -> SwarmRequest:
     """Read a request from its text."""
-    return _REQUEST.validate_json(text)
+    return _request().validate_json(text)
 
 
 def charter_bytes(charter: Charter) -> bytes:
     """Write a charter as the content of its blob; equal charters give equal bytes."""
-    return canonical(cast("Json", _CHARTER.dump_python(charter, mode="json"))).encode()
+    return canonical(cast("Json", _charter().dump_python(charter, mode="json"))).encode()
 
 
 def charter_from(content: bytes) -> Charter:
     """Read a charter from its blob."""
-    return _CHARTER.validate_json(content)
+    return _charter().validate_json(content)
 
 
 def _first(error: ValidationError) -> str:
