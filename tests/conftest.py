@@ -1,12 +1,12 @@
 """What tests of several folders share."""
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Final
 
 import pytest
+from tests.repositories import begin_repository
 
 SAMPLE: Final = {
     "README.md": "# Till\n\nAdds up a bill.\n",
@@ -36,15 +36,5 @@ def sample(workplace: Path) -> Path:
         file = workplace / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    commit = [
-        "-c",
-        "user.name=A",
-        "-c",
-        "user.email=a@example.org",
-        "commit",
-        "-qm",
-        "Open the till",
-    ]
-    for command in (["init", "-q"], ["add", "."], commit):
-        subprocess.run(["git", *command], cwd=workplace, check=True)
+    begin_repository(workplace, "Open the till")
     return workplace

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import rich
+from tests.repositories import begin_repository, commit_all
 
 PROJECT = Path(__file__).parents[2]
 CHECK_REPORT = PROJECT / "scripts" / "check_report.py"
@@ -81,12 +82,9 @@ def clone(tmp_path: Path) -> Path:
     """This project as a repository of its own with two commits."""
     clone = tmp_path / "clone"
     shutil.copytree(PROJECT / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "One"]):
-        subprocess.run(["git", *command], cwd=clone, check=True)
+    begin_repository(clone, "One")
     (clone / "notes.py").write_text("# TODO: write\n# FIXME: read\n")
-    for command in (["add", "."], [*identity, "commit", "-qm", "Two"]):
-        subprocess.run(["git", *command], cwd=clone, check=True)
+    commit_all(clone, "Two")
     return clone
 
 

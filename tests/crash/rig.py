@@ -11,9 +11,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ class Rig:
     workspace: Path
     environment: Mapping[str, str]
     kills: int = 0
-    kills_of: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def ledger(self) -> Path:

@@ -3,7 +3,6 @@
 import os
 import random
 import shutil
-import subprocess
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.crash.rig import (
     report_of,
     whole_run_s,
 )
+from tests.repositories import begin_repository
 
 PROJECT = Path(__file__).parents[2]
 TOOLS = 8
@@ -31,9 +31,7 @@ def rig(tmp_path: Path) -> Rig:
         PROJECT / "src", workspace / "src", ignore=shutil.ignore_patterns("__pycache__")
     )
     shutil.copytree(PROJECT / "docs", workspace / "docs")
-    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-qm", "All of it"]):
-        subprocess.run(["git", *command], cwd=workspace, check=True)
+    begin_repository(workspace, "All of it")
     home = tmp_path / "home"
     home.mkdir()
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skep.hive.planner import OFFLINE, draft, topics_of
+from skep.hive.planner import draft, topics_of
 from skep.hive.templates import TOPICS
 from skep.policy.plans import check_plan
 from skep.records.errors import ObjectiveNotServed
+from skep.records.role import OFFLINE
 
 ALL = [topic.key for topic in TOPICS]
 

@@ -6,7 +6,7 @@ for each call. The fingerprint chains: that of a turn covers the one before and 
 """
 
 from collections.abc import Sequence
-from typing import cast
+from typing import Final, cast
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -23,7 +23,13 @@ from skep.agent.toolbox import ToolRefusal
 from skep.records.role import Role
 from skep.records.values import Digest, Json, canonical, digest_of
 
-FINDING_HEADER = "Report of task"
+OBJECTIVE_HEADER: Final = "Objective of the swarm: "
+"""How the first message begins."""
+
+TASK_HEADER: Final = "\n\nYour task: "
+"""What stands in it between the objective and the task."""
+
+FINDING_HEADER: Final = "Report of task "
 """How a message that hands over another task's result begins."""
 
 
@@ -45,7 +51,7 @@ def opening(brief: Brief, role: Role) -> ModelRequest:
     """Open the conversation: who the agent is, what the swarm is for, and what others found."""
     spec = brief.grant.spec
     task = spec.title or spec.key
-    parts = [f"Objective of the swarm: {brief.swarm.request.objective}\n\nYour task: {task}"]
+    parts = [f"{OBJECTIVE_HEADER}{brief.swarm.request.objective}{TASK_HEADER}{task}"]
     if brief.input is not None:
         given = brief.input if isinstance(brief.input, str) else canonical(brief.input)
         parts.append(f"Input of your task:\n{given}")
@@ -80,7 +86,7 @@ def nudge(reason: str) -> ModelRequest:
 
 
 def _handed_over(finding: Finding) -> str:
-    header = f"{FINDING_HEADER} {finding.key} by agent {finding.agent}: {finding.status}"
+    header = f"{FINDING_HEADER}{finding.key} by agent {finding.agent}: {finding.status}"
     if isinstance(finding.value, dict) and isinstance(finding.value.get("text"), str):
         return f"{header}\n\n{finding.value['text']}"
     told = finding.reason if finding.value is None else canonical(finding.value)

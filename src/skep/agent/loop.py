@@ -56,6 +56,7 @@ class _Talk:
     role: Role
     model: Model
     toolbox: Toolbox
+    parameters: ModelRequestParameters
     conversation: Conversation
     results: dict[str, Json] = field(default_factory=dict[str, Json])
     empty_answers: int = 0
@@ -95,23 +96,24 @@ def _begin(brief: Brief, model_of: ModelOf) -> _Talk:
     if role is None:
         raise AgentUnknown(name=brief.grant.spec.agent, known=tuple(sorted(charter.roles)))
     toolbox = Toolbox(role.tools, charter=charter, workspace=_workspace(brief))
-    ground = cast("Json", to_jsonable_python([charter.model, toolbox.definitions()]))
+    definitions = toolbox.definitions()
+    ground = cast("Json", to_jsonable_python([charter.model, definitions]))
     return _Talk(
         brief=brief,
         role=role,
         model=model_of(charter.model),
         toolbox=toolbox,
+        parameters=ModelRequestParameters(function_tools=definitions),
         conversation=Conversation(opening(brief, role), ground=ground),
     )
 
 
 async def _ask(talk: _Talk, turn: int) -> ModelResponse:
     """Make one model request, or find its recorded answer."""
-    parameters = ModelRequestParameters(function_tools=talk.toolbox.definitions())
 
     async def made() -> Json:
         try:
-            response = await talk.model.request(talk.conversation.messages, None, parameters)
+            response = await talk.model.request(talk.conversation.messages, None, talk.parameters)
         except Exception as error:
             raise AttemptFailed(model_failure(error)) from error
         return cast("Json", ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])

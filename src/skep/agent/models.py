@@ -14,8 +14,7 @@ from pydantic_ai.models import Model, infer_model
 from skep.agent.offline import OfflineModel
 from skep.records.errors import ModelExtraMissing, ModelKeyMissing, ModelUnknown
 from skep.records.outcome import ErrorClass, Failure
-
-OFFLINE: Final = "offline"
+from skep.records.role import OFFLINE
 
 PROVIDERS: Final[Mapping[str, tuple[str, str, str]]] = {
     "anthropic": ("anthropic", "anthropic", "ANTHROPIC_API_KEY"),

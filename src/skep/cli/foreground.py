@@ -24,9 +24,9 @@ from skep.compose import (
     working,
 )
 from skep.hive.fleet import Fleet, SwarmHandle
-from skep.hive.planner import OFFLINE
 from skep.records.errors import IllegalMove, PlanRefused
 from skep.records.ids import SwarmId
+from skep.records.role import OFFLINE
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus
 from skep.runtime import interruptible

@@ -9,10 +9,11 @@ from typing import Final, cast
 
 import yaml
 
-from skep.hive.planner import OFFLINE, draft
+from skep.hive.planner import draft
 from skep.records.codec import spec_of
 from skep.records.errors import InvalidInput, ModelNotConfigured, PlanRefused
 from skep.records.limits import BLOB_BYTES_MAX, OBJECTIVE_CHARS_MAX
+from skep.records.role import OFFLINE
 from skep.records.swarm import Plan
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import Json

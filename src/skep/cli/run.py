@@ -21,9 +21,9 @@ from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
 from skep.compose import SLOTS, check_shared, open_fleet, run_queue
 from skep.hive.fleet import Fleet, SwarmHandle
-from skep.hive.planner import OFFLINE
 from skep.records.errors import InvalidInput
 from skep.records.ids import SwarmId
+from skep.records.role import OFFLINE
 from skep.settings import Settings, read_settings
 
 

@@ -6,7 +6,7 @@ from typing import Final, TypedDict
 
 from typing_extensions import Unpack
 
-from skep.hive.planner import OFFLINE, draft
+from skep.hive.planner import draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled
@@ -17,6 +17,7 @@ from skep.records.errors import SkepError, SwarmNotCompleted
 from skep.records.event import Cursor, Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Artifact
+from skep.records.role import OFFLINE
 from skep.records.swarm import (
     ENDED,
     Mode,

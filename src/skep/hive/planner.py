@@ -7,11 +7,11 @@ from typing import Final
 from skep.hive.templates import GENERAL, SYNTHESIS_AGENT, SYNTHESIS_KEY, TOPICS, WHOLE, Topic
 from skep.records.errors import ObjectiveNotServed
 from skep.records.ids import TaskKey
+from skep.records.role import OFFLINE
 from skep.records.swarm import Plan
 from skep.records.task import TaskSpec
 from skep.records.values import Json
 
-OFFLINE: Final = "offline"
 TASK_TIMEOUT_S: Final = 600.0
 JOIN_PRIORITY: Final = 9
 _WORD: Final = re.compile(r"[a-z]+")

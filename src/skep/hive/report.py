@@ -13,11 +13,11 @@ from skep.agent.attempt import full_value
 from skep.ports.store import Store
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Artifact
+from skep.records.role import OFFLINE
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.records.values import Json, canonical
 
-OFFLINE: Final = "offline"
 DIGEST_SHOWN: Final = 12
 _TOOL_STEP: Final = re.compile(r"turn/\d+/tool/\d+:(.+)")
 

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 
 from skep.records.task import AgentKind
 from skep.records.values import Json
+
+OFFLINE: Final = "offline"
+"""The name of the model that needs no key: fixed rules over what tools return."""
 
 
 class Tier(StrEnum):

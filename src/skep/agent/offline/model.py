@@ -17,14 +17,11 @@ from pydantic_ai.settings import ModelSettings
 from pydantic_ai.tools import ToolDefinition
 from typing_extensions import override
 
+from skep.agent.conversation import FINDING_HEADER, OBJECTIVE_HEADER, TASK_HEADER
 from skep.agent.offline.sections import Section, has_words, joined, rendered, section_of
 from skep.agent.offline.sections.markup import code, plain
 from skep.agent.offline.synthesis import Report, synthesis
 from skep.records.values import Json
-
-FINDING_HEADER: Final = "Report of task "
-OBJECTIVE_HEADER: Final = "Objective of the swarm: "
-TASK_HEADER: Final = "\n\nYour task: "
 
 
 class OfflineModel(Model):
