@@ -282,3 +282,54 @@ async def test_the_timeout_of_a_task_ends_its_attempt(
     page = await store.log.read(Cursor(incarnation="", swarm=swarm.id))
     lost = [event.data["reason"] for event in page.events if event.kind == "task.lost"]
     assert lost == ["its time-out was over"]
+
+
+async def test_an_outcome_that_is_being_stored_when_its_task_is_wanted_back_is_stored(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """A pause that meets an attempt at its end takes nothing from it, nor from those after it."""
+
+    @roster.agent("pausing")
+    async def pausing(task: TaskContext) -> str:
+        await swarm.pause()
+        await working.heartbeat.tick()
+        return "done"
+
+    @roster.agent("quick")
+    async def quick(task: TaskContext) -> str:
+        return "done too"
+
+    swarm = await fleet.submit("Pause", [call("p", "pausing"), call("q", "quick", "p")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+        await swarm.resume()
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    assert await swarm.result() == "done too"
+    assert (await kinds(swarm)).count("task.handed_back") == 0
+
+
+async def test_an_outcome_that_no_store_can_keep_fails_its_task_and_no_other(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """What ends in the same turn of the loop as a task with a bad outcome is stored as it is."""
+    together = asyncio.Barrier(2)
+
+    @roster.agent("bad")
+    async def bad(task: TaskContext) -> None:
+        task.leave("half \ud800", "content", media_type="half \ud800")
+        await together.wait()
+
+    @roster.agent("good")
+    async def good(task: TaskContext) -> str:
+        await together.wait()
+        return "good"
+
+    swarm = await fleet.submit("Mix", [call("b", "bad"), call("g", "good")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    assert await statuses(swarm) == {"b": TaskStatus.FAILED, "g": TaskStatus.SUCCEEDED}

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final
 
+from skep.policy.bounds import check_settlements
 from skep.ports.store import Work
 from skep.ports.system import Clock
 from skep.records.errors import StoreUnavailable
@@ -25,8 +26,11 @@ class Settler:
     async def settle(self, settlement: Settlement) -> SettleVerdict:
         """Store one outcome together with all others of this loop turn; gives its verdict.
 
-        Raises `StoreUnavailable` when the store did not answer `TRIES_MAX` times.
+        Not to be cancelled, for it may be storing the others' as well. Raises `InvalidInput` for
+        an outcome that no store can keep, and `StoreUnavailable` when the store did not answer
+        `TRIES_MAX` times.
         """
+        check_settlements((settlement,))  # here: a store refuses the batch as a whole
         verdict: asyncio.Future[SettleVerdict] = asyncio.get_running_loop().create_future()
         self._waiting.append((settlement, verdict))
         if len(self._waiting) == 1:

@@ -57,6 +57,7 @@ class _Running:
     grant: Grant
     task: asyncio.Task[None]
     is_handed_back: bool = False
+    is_made: bool = False
 
 
 class Worker:
@@ -153,6 +154,7 @@ class Worker:
         settled: Outcome | None = None
         try:
             outcome = await self._outcome(grant)
+            self._running[grant.token.nonce].is_made = True
             if outcome is not None:
                 settled = await self._settle(grant, outcome)
         except StoreUnavailable:
@@ -199,6 +201,8 @@ class Worker:
             self._stop(running, hand_back=hand_back)
 
     def _stop(self, running: _Running, *, hand_back: bool) -> None:
+        if running.is_made:
+            return  # its outcome is on the way, in one batch with others'; the fence decides
         running.is_handed_back = hand_back
         running.task.cancel()
 
