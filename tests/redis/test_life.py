@@ -26,6 +26,12 @@ def settlement(grant: Grant) -> Settlement:
     return Settlement(token=grant.token, outcome=Succeeded(value=1))
 
 
+def rewriter(raw: Raw) -> str:
+    """The key under which one process has the file written anew, since this start."""
+    run_id = raw("INFO", "server").partition("run_id:")[2].partition("\r")[0]
+    return f"skep:rewriter:{run_id}"
+
+
 async def claimed(store: RedisStore, swarm: str = "s") -> Grant:
     """Submit a swarm of two tasks and take one."""
     await store.work.submit([submission(swarm, *many(2))])
@@ -63,16 +69,29 @@ async def test_nothing_is_claimed_after_a_restart_before_the_file_is_written_ane
     written(server.port)
     server.kill()
     server.start()
-    raw("SET", "skep:rewriter", "another")
+    raw("SET", rewriter(raw), "another")
 
     while_it_runs = await again(lambda: store.work.claim(offer(), limit=1))
-    raw("DEL", "skep:rewriter")
+    raw("DEL", rewriter(raw))
     after = await store.work.claim(offer(), limit=1)
 
     other = await opened(server.url)
     assert not await other.work.claim(offer(), limit=1)
     assert (len(while_it_runs), len(after)) == (0, 1)
     assert "cmdstat_bgrewriteaof:calls=1," in raw("INFO", "commandstats")
+
+
+async def test_a_server_killed_while_its_file_is_written_anew_holds_nobody_up(
+    server: RedisProcess, store: RedisStore, raw: Raw
+) -> None:
+    """What stands in the file about an earlier start's rewriting does not count for this one."""
+    await claimed(store)
+    raw("SET", rewriter(raw), "killed with the server", "EX", 60)
+    written(server.port)
+    server.kill()
+    server.start()
+
+    assert len(await again(lambda: store.work.claim(offer(), limit=1))) == 1
 
 
 @pytest.mark.parametrize("sees_it", ["claimer", "newcomer"])

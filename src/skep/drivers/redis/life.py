@@ -23,7 +23,9 @@ NO_FUNCTION: Final = "Function not found"
 STRANGER: Final = "STRANGER"
 TORN: Final = "TORN"
 INTRODUCTIONS_MAX: Final = 5
-REWRITER: Final = "skep:rewriter"
+REWRITER: Final = "skep:rewriter:"
+"""One key for each start of the server: what an earlier one left of it in the file is void."""
+
 REWRITE_S: Final = 10
 """After so long another process may join in waiting for the file, should the first one be dead."""
 
@@ -88,7 +90,8 @@ class Life:
     async def prove_file(self) -> bool:
         """Have the append-only file written anew; False when another process is at it."""
         run_id = self._sight.run_id
-        if await self.wire.command("SET", REWRITER, run_id, "NX", "EX", REWRITE_S) is None:
+        rewriter = f"{REWRITER}{run_id}"
+        if await self.wire.command("SET", rewriter, "", "NX", "EX", REWRITE_S) is None:
             return False
         try:
             if (await self._info("persistence")).get("aof_enabled") == "1":
@@ -96,7 +99,7 @@ class Life:
             await self._fcall_bare("mend", run_id)
             return True
         finally:
-            await self.wire.command("DEL", REWRITER)
+            await self.wire.command("DEL", rewriter)
 
     async def _rewrite(self) -> None:
         await self._start_rewrite()

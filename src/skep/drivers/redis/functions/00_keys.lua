@@ -33,7 +33,7 @@
 -- skep:drains              zset   members with edges left over
 -- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
--- skep:rewriter            string run_id; one process has the append-only file written anew
+-- skep:rewriter:<run id>   string empty; one process has the append-only file written anew
 -- skep:blob:<sha256>       string content
 --
 -- A member is <swarm>/<ordinal>/<key>, so that members of equal score stand in the order of the plan.
