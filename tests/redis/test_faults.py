@@ -137,6 +137,43 @@ async def test_a_server_that_sleeps_is_unavailable_and_answers_are_not_mixed_up(
     await works_again(store)
 
 
+@pytest.mark.usefixtures("short_patience")
+async def test_all_who_wait_for_a_server_that_sleeps_hear_of_it(
+    server: RedisProcess, opened: Opened, raw: Raw
+) -> None:
+    """Nobody waits for as many time-outs as there are callers before it."""
+    store = await opened(server.url)
+    sleeping = threading.Thread(target=raw, args=("DEBUG", "SLEEP", "3"))
+    sleeping.start()
+    await asyncio.wait_for(asyncio.to_thread(_is_asleep, server.port), 5)
+
+    answers = await asyncio.gather(
+        *[store.leases.sweep() for _ in range(20)], return_exceptions=True
+    )
+
+    assert {type(answer) for answer in answers} == {StoreUnavailable}
+    sleeping.join()
+    await works_again(store)
+
+
+@pytest.mark.usefixtures("short_patience")
+async def test_a_first_wait_for_work_is_no_wait_for_a_server_that_sleeps(
+    server: RedisProcess, opened: Opened, raw: Raw
+) -> None:
+    """The connection for hints, made by then, gives up like any other."""
+    store = await opened(server.url)
+    sleeping = threading.Thread(target=raw, args=("DEBUG", "SLEEP", "3"))
+    sleeping.start()
+    await asyncio.wait_for(asyncio.to_thread(_is_asleep, server.port), 5)
+
+    with pytest.raises(StoreUnavailable):
+        await store.work.claim(offer(), limit=1, patience_s=0.1)
+    assert sleeping.is_alive()
+
+    sleeping.join()
+    await works_again(store)
+
+
 def _is_asleep(port: int) -> None:
     """Wait until the server accepts and does not answer."""
     while True:

@@ -74,7 +74,7 @@ class Wire:
         for client in (self._client, self._beside):
             client.response_callbacks.clear()  # answers as the server gives them
         self._hints: Any = asynchronous.Redis.from_url(
-            url, max_connections=1, retry=AsyncRetry(NoBackoff(), 0), socket_timeout=None
+            url, max_connections=1, retry=AsyncRetry(NoBackoff(), 0), **options
         )
 
     async def command(self, *words: Word) -> Any:
@@ -126,14 +126,22 @@ class Wire:
         self._asked += 1
         self._answered.clear()
         try:
-            async with self._turn:
+            await self._take_turn()
+            try:
                 return await ask(*words)
+            finally:
+                self._turn.release()
         except (RedisError, OSError) as error:
             raise _told(error) from error
         finally:
             self._asked -= 1
             if not self._asked:
                 self._answered.set()
+
+    async def _take_turn(self) -> None:
+        """Wait behind the earlier callers, and not for as many time-outs as there are of them."""
+        async with asyncio.timeout(TIMEOUT_S if self._turn.locked() else None):
+            await self._turn.acquire()
 
     def _blocking(self, words: Sequence[Word]) -> Any:
         try:
