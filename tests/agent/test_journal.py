@@ -88,6 +88,18 @@ async def test_a_recorded_step_is_not_called_again_after_a_takeover(desk: Desk) 
     assert (value, desk.calls) == (1, ["1"])
 
 
+async def test_what_was_recorded_since_the_run_was_read_is_found_and_not_called_again(
+    desk: Desk,
+) -> None:
+    """The answer to the intent brings a value that the replay could not know of."""
+    grant, journal = await desk.attempt()
+    beside = RunJournal(desk.store.journal, desk.store.blobs, token=grant.token, chance=desk.chance)
+    await journal.step("a", "ask", desk.call(1), effect=Effect.PURE)
+
+    assert await beside.step("a", "ask", desk.call(2), effect=Effect.PURE) == 1
+    assert desk.calls == ["1"]
+
+
 async def test_an_open_step_is_called_again_when_that_is_harmless(desk: Desk) -> None:
     """A call that may be repeated is, when its worker died before the result was stored."""
     _, first = await desk.attempt()

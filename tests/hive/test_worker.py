@@ -2,20 +2,25 @@
 
 import asyncio
 from dataclasses import replace
+from functools import partial
 from typing import cast
 
 import pytest
 from tests.hive.desk import bench, call, worker
+from typing_extensions import override
 
+from skep.agent.attempt import attempt
 from skep.agent.failures import PermanentError
 from skep.agent.function import Roster, TaskContext
 from skep.drivers.memory import MemoryStore
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.worker import Witness, Worker
 from skep.records.errors import SwarmNotCompleted
 from skep.records.event import Cursor
 from skep.records.ids import WorkerId
-from skep.records.lease import Offer
-from skep.records.outcome import Settlement, SettleVerdict, Succeeded
+from skep.records.lease import Grant, Offer
+from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
+from skep.records.step import Effect
 from skep.records.swarm import SwarmStatus
 from skep.records.task import TaskStatus
 from skep.testing.chance import SeededChance
@@ -333,3 +338,83 @@ async def test_an_outcome_that_no_store_can_keep_fails_its_task_and_no_other(
         await working.idle()
 
     assert await statuses(swarm) == {"b": TaskStatus.FAILED, "g": TaskStatus.SUCCEEDED}
+
+
+async def test_an_outcome_that_came_too_late_is_told_as_lost(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """Who watches a worker is never told of a success that the store has refused."""
+    told: list[Outcome | None] = []
+
+    class Listening(Witness):
+        @override
+        def ended(self, grant: Grant, outcome: Outcome | None) -> None:
+            told.append(outcome)
+
+    @roster.agent("slow")
+    async def slow(task: TaskContext) -> str:
+        clock.advance(60)
+        await store.leases.sweep()
+        return "too late"
+
+    await fleet.submit("Sleep", [call("s", "slow")])
+    made = partial(attempt, bench=bench(store, clock, chance, roster=roster))
+    offer = Offer(worker=WorkerId("w"), capabilities=roster.capabilities)
+    async with Worker(
+        store, clock, offer=offer, slots=1, attempt=made, witness=Listening()
+    ) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    assert told == [None]
+
+
+async def test_a_call_to_be_made_once_that_was_cut_off_blocks_its_task(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """After the death of a worker in the midst of a payment the task waits for a person."""
+    calls: list[int] = []
+
+    @roster.agent("pay")
+    async def pay(task: TaskContext) -> None:
+        async def paid() -> None:
+            calls.append(task.attempt)
+            clock.advance(60)
+            await store.leases.sweep()
+
+        await task.step("pay", paid, effect=Effect.ONCE)
+
+    swarm = await fleet.submit("Pay", [call("p", "pay")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        for _ in range(3):
+            await working.tick(patience_s=0)
+            await working.idle()
+
+    (task,) = await swarm.tasks()
+    assert (task.status, calls) == (TaskStatus.BLOCKED, [1])
+    assert "may have been carried out" in task.reason
+
+
+async def test_what_was_spawned_before_a_death_is_not_spawned_again(
+    store: MemoryStore, clock: ManualClock, chance: SeededChance, fleet: Fleet, roster: Roster
+) -> None:
+    """The next attempt asks for the same tasks under the same command."""
+
+    @roster.agent("spread")
+    async def spread(task: TaskContext) -> int:
+        await task.spawn([call("part", "part")])
+        if task.attempt == 1:
+            raise OSError("the line is dead")
+        return task.attempt
+
+    @roster.agent("part")
+    async def part(task: TaskContext) -> None: ...
+
+    swarm = await fleet.submit("Spread", [call("s", "spread")])
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        for _ in range(4):
+            await store.leases.sweep()
+            await working.tick(patience_s=0)
+            await working.idle()
+
+    assert await statuses(swarm) == {"s": TaskStatus.SUCCEEDED, "part": TaskStatus.SUCCEEDED}
