@@ -1,13 +1,15 @@
-"""Plants bugs into copies of the engine and sees that the contract suite catches each one.
+"""Plants bugs into copies of Skep and sees that its tests catch each one.
 
 A suite that passes says little until it was seen to fail. Each bug is one small change of a
-shipped file; the tests of the driver that it touches run on the copy, and must fail. The report
-names the invariant that was found broken, or the test that failed. Exits 1 when a bug survives,
+shipped file; the contract suite of the driver that it touches runs on the copy, or the tests of the
+engine (hive and agent), and must fail. The report names the invariant that was found broken, or the
+sentence of the test that failed. Exits 1 when a bug survives,
 and when the text that a bug replaces is not there any more.
 
     scripts/plant_bugs.py [NAME ...]
 """
 
+import ast
 import os
 import re
 import shutil
@@ -20,18 +22,29 @@ from pathlib import Path
 from typing import Final
 
 REPO: Final = Path(__file__).parents[1]
-COPIED: Final = ("src", "tests/contract", "tests/servers.py", "pyproject.toml")
+COPIED: Final = (
+    "src",
+    "tests/agent",
+    "tests/contract",
+    "tests/hive",
+    "tests/servers.py",
+    "pyproject.toml",
+)
 SUITE: Final = "tests/contract/test_stores.py"
 EXAMPLES: Final = {
     "Memory": [SUITE, "-k", "on-memory"],
     "Redis": [SUITE, "-k", "on-redis"],
     "Sqlite": [SUITE, "tests/contract/test_sqlite_torn.py", "-k", "on-sqlite or torn"],
 }
+ENGINE: Final = ["tests/hive", "tests/agent/test_journal.py", "tests/agent/test_function.py"]
+ENGINE_LIMIT_S: Final = 20
+"""No test of the engine takes a second; a bug may well make it wait for ever."""
+
 AT_ONCE: Final = 2
 TIME_LIMIT_S: Final = 300
 SENTENCE: Final = re.compile(r"^-+ contract -+\n(Invariants? .*?)\.?$", re.MULTILINE)
 BROKEN: Final = re.compile(r"InvariantBroken: (I\d+ [^:]+)")
-FAILED: Final = re.compile(r"^(?:FAILED|ERROR) [^:]+::([\w:]+)", re.MULTILINE)
+FAILED: Final = re.compile(r"^(?:FAILED|ERROR) ([^:]+)::([\w:]+)", re.MULTILINE)
 PASSED: Final = 0
 TESTS_FAILED: Final = 1
 
@@ -486,6 +499,196 @@ BUGS: Final = (
         new="                pass\n",
         breaks="I4 One entry",
     ),
+    # --- the engine: hive and agent ---
+    Bug(
+        name="heartbeat-renews-to-now",
+        file="hive/heartbeat.py",
+        old="renew(tokens, lease_s=self._lease_s)",
+        new="renew(tokens, lease_s=0.0)",
+        breaks="I34 A live worker keeps its tasks",
+    ),
+    Bug(
+        name="heart-dies-with-a-beat",
+        file="hive/heartbeat.py",
+        old="with suppress(Exception):",
+        new="with suppress(KeyError):",
+        breaks="I34 A live worker keeps its tasks",
+    ),
+    Bug(
+        name="loss-not-heard",
+        file="hive/heartbeat.py",
+        old="                self._lost(token, hand_back=False)\n",
+        new="",
+        breaks="I27 Cancel: what runs is dropped",
+    ),
+    Bug(
+        name="pause-not-heard",
+        file="hive/heartbeat.py",
+        old="frozenset({SwarmStatus.PAUSED, SwarmStatus.INTERRUPTED})",
+        new="frozenset({SwarmStatus.INTERRUPTED})",
+        breaks="Pause: what runs is handed back",
+    ),
+    Bug(
+        name="reclaim-skipped",
+        file="hive/worker.py",
+        old=("        await self._store.leases.reclaim(self._offer.worker)\n"),
+        new="",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="hand-back-forgotten",
+        file="hive/worker.py",
+        old='HandedBack(reason="its worker stopped") if running.is_handed_back else None',
+        new="None if running.is_handed_back else None",
+        breaks="Worker: leaving hands back what runs",
+    ),
+    Bug(
+        name="slots-overrun",
+        file="hive/worker.py",
+        old="limit=min(free, CLAIM_MAX)",
+        new="limit=CLAIM_MAX",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="time-out-ignored",
+        file="hive/worker.py",
+        old="asyncio.timeout(grant.spec.timeout_s)",
+        new="asyncio.timeout(None)",
+        breaks="I13 Hard deadline",
+    ),
+    Bug(
+        name="time-out-counts-as-nothing",
+        file="hive/worker.py",
+        old="            return None  # the sweep sees",
+        new='            return HandedBack(reason="slow")  # the sweep sees',
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="refusal-told-as-success",
+        file="hive/worker.py",
+        old="return settlement.outcome if verdict in ACCEPTED else None",
+        new="return settlement.outcome",
+        breaks="I9 Fence: a refused outcome is lost",
+    ),
+    Bug(
+        name="outcome-cancelled-while-stored",
+        file="hive/worker.py",
+        old="        if running.is_made:\n",
+        new="        if running.is_made and not hand_back:\n",
+        breaks="I17 All or nothing: a made outcome is stored",
+    ),
+    Bug(
+        name="last-of-the-batch-dropped",
+        file="hive/settlement.py",
+        old="in zip(batch, verdicts, strict=True)",
+        new="in zip(batch[:-1] or batch, verdicts, strict=False)",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="bad-outcome-spoils-the-batch",
+        file="hive/settlement.py",
+        old="        check_settlements((settlement,))",
+        new="        check_settlements(())",
+        breaks="I29 Bounds: refused by itself",
+    ),
+    Bug(
+        name="settlement-offered-once",
+        file="hive/settlement.py",
+        old="for _ in range(TRIES_MAX - 1):",
+        new="for _ in range(0):",
+        breaks="I16 Idempotence: offered until it is answered",
+    ),
+    Bug(
+        name="sweep-does-nothing",
+        file="hive/scheduler.py",
+        old="self.leases.sweep()",
+        new="self.leases.sweep(limit=0)",
+        breaks="I34 A dead worker's task runs elsewhere",
+    ),
+    Bug(
+        name="own-value-before-the-stored",
+        file="agent/journal.py",
+        old="        return await self._full(answer.value)\n",
+        new="        return value\n",
+        breaks="I19 Write once",
+    ),
+    Bug(
+        name="intent-skipped",
+        file="agent/journal.py",
+        old="found = await self._announce(key, fingerprint, effect)",
+        new="found = None",
+        breaks="I21 Order",
+    ),
+    Bug(
+        name="replay-answers-any-question",
+        file="agent/journal.py",
+        old=" and known.fingerprint == fingerprint:",
+        new=":",
+        breaks="I20 Fingerprint",
+    ),
+    Bug(
+        name="key-used-twice",
+        file="agent/journal.py",
+        old="        self._used.add(key)\n",
+        new="",
+        breaks="I20 Fingerprint: a key is used once",
+    ),
+    Bug(
+        name="found-and-called-again",
+        file="agent/journal.py",
+        old="            return answer.value\n",
+        new="            return None\n",
+        breaks="I22 Pay once",
+    ),
+    Bug(
+        name="large-value-by-its-reference",
+        file="agent/journal.py",
+        old="if ref else value\n",
+        new="if ref is None else value\n",
+        breaks="I19 Write once: the value in full",
+    ),
+    Bug(
+        name="doubt-is-handed-back",
+        file="agent/attempt.py",
+        old='return Blocked(reason=f"{error.message} {error.hint}")',
+        new="return HandedBack(reason=error.message)",
+        breaks="I23 Effect class",
+    ),
+    Bug(
+        name="failures-forgotten",
+        file="agent/attempt.py",
+        old="failures=grant.failures,",
+        new="failures=0,",
+        breaks="I12 Bounded attempts",
+    ),
+    Bug(
+        name="spawned-not-read",
+        file="agent/attempt.py",
+        old="for key in grant.waited_for]",
+        new="for key in grant.spec.after]",
+        breaks="Addition: dependents read what was spawned",
+    ),
+    Bug(
+        name="every-error-permanent",
+        file="agent/failures.py",
+        old="ErrorClass.PERMANENT if is_permanent else ErrorClass.TRANSIENT",
+        new="ErrorClass.PERMANENT",
+        breaks="Attempt: a transient error is tried again",
+    ),
+    Bug(
+        name="spawn-under-another-name",
+        file="agent/function.py",
+        old="{token.run}/{self._spawns}",
+        new="{token.attempt}/{self._spawns}",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="effect-ignored",
+        file="agent/function.py",
+        old="made, effect=effect)",
+        new="made, effect=Effect.PURE)",
+        breaks="I23 Effect class",
+    ),
     # --- policy ---
     Bug(
         name="token-of-another-life",
@@ -644,29 +847,35 @@ def copy_of(source: Path, target: Path) -> None:
 
 
 def judge(bug: Bug, copy: Path) -> Finding:
-    """Run the examples, and then the random histories where the examples pass."""
-    named = [driver for driver in EXAMPLES if f"/{driver.lower()}/" in bug.file]
-    driver = named[0] if named else "Memory"
-    examples = [*EXAMPLES[driver], "--maxfail", "3"]
-    histories = [f"tests/contract/test_machine.py::Test{driver}"]
-    for tests in (examples, histories):
+    """Run the tests that should catch a bug, one group after the other, until one does."""
+    for tests in tests_for(bug):
         code, output = run_tests(copy, tests)
         if code == TESTS_FAILED:
-            return Finding(bug=bug, verdict=verdict_of(output), is_caught=True)
+            return Finding(bug=bug, verdict=verdict_of(output, copy), is_caught=True)
         if code != PASSED:
             tail = output.strip().splitlines()[-1:]
             return Finding(bug=bug, verdict=f"the tests did not run: {tail}", is_caught=False)
     return Finding(bug=bug, verdict="no test failed", is_caught=False)
 
 
+def tests_for(bug: Bug) -> list[list[str]]:
+    """The engine's tests; or a driver's examples, then its random histories."""
+    if bug.file.startswith(("hive/", "agent/")):
+        return [[*ENGINE, "-x", "--timeout", str(ENGINE_LIMIT_S)]]
+    named = [driver for driver in EXAMPLES if f"/{driver.lower()}/" in bug.file]
+    driver = named[0] if named else "Memory"
+    settings = ["--timeout", "60", "--hypothesis-profile", "unshrunk", "--hypothesis-seed", "1"]
+    histories = f"tests/contract/test_machine.py::Test{driver}"
+    return [[*EXAMPLES[driver], "--maxfail", "3", *settings], [histories, *settings]]
+
+
 def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:
     """Run tests on the copy; its own package comes first on the path."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
-    settings = ["--hypothesis-profile", "unshrunk", "--hypothesis-seed", "1", "--timeout", "60"]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     environment = {**os.environ, "PYTHONPATH": str(copy / "src")}  # noqa: TID251 - handed on
     try:
         run = subprocess.run(
-            [*command, *settings],
+            [*command, *tests],
             cwd=copy,
             env=environment,
             capture_output=True,
@@ -679,12 +888,23 @@ def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:
     return run.returncode, run.stdout
 
 
-def verdict_of(output: str) -> str:
-    """Name the invariant found broken, and the first test that failed."""
+def verdict_of(output: str, copy: Path) -> str:
+    """Name the invariant found broken or the sentence, and the first test that failed."""
     broken = BROKEN.search(output) or SENTENCE.search(output)
     failed = FAILED.search(output)
-    found = [match.group(1) for match in (broken, failed) if match]
+    found = [match.group(1) for match in (broken,) if match]
+    if failed:
+        found = [*(found or sentence_of(copy / failed[1], failed[2])), failed[2]]
     return " by ".join(found) or "failed"
+
+
+def sentence_of(path: Path, test: str) -> list[str]:
+    """What a test says that it holds: the first line of its docstring."""
+    return [
+        (ast.get_docstring(node) or "").partition("\n")[0].rstrip(".")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == test
+    ]
 
 
 if __name__ == "__main__":
