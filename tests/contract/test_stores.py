@@ -66,6 +66,18 @@ class TestSteering(contract.SteeringContract):
     """Steering swarms in the store."""
 
 
+class TestOrders(contract.OrdersContract):
+    """Orders by their names in the store."""
+
+
+class TestCapping(contract.CappingContract):
+    """Changing caps in the store."""
+
+
+class TestLetters(contract.LettersContract):
+    """Dead letters of the store."""
+
+
 class TestReopening(contract.ReopeningContract):
     """Reopening in the store."""
 

@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from skep.records.command import Order
-from skep.records.errors import Conflict, TaskNotFound
+from skep.records.errors import Conflict, TaskNotDead, TaskNotFound
 from skep.records.ids import TaskKey
 from skep.records.moves import allows
 from skep.records.task import TASK_MOVES, Task, TaskMove, TaskStatus
 
 UNSERVED = frozenset({TaskStatus.FAILED, TaskStatus.CANCELLED, TaskStatus.BLOCKED})
+DEAD = frozenset({TaskStatus.FAILED})
 
 
 def check_reopening(
@@ -19,15 +20,19 @@ def check_reopening(
 ) -> tuple[TaskKey, ...]:
     """Name the tasks to reopen, in the order of the plan: those meant, and all that follows them.
 
-    `downs` names the direct dependents of each task. Raises `TaskNotFound`, or `Conflict` when
-    there is nothing to retry or a task that would have to begin anew is under way.
+    `downs` names the direct dependents of each task. Raises `TaskNotFound`, `TaskNotDead` for a
+    replay of what did not fail, or `Conflict` when there is nothing to retry or a task that would
+    have to begin anew is under way.
     """
-    meant = order.tasks or tuple(key for key, task in tasks.items() if task.status in UNSERVED)
+    wanted = DEAD if order.is_replay else UNSERVED
+    meant = order.tasks or tuple(key for key, task in tasks.items() if task.status in wanted)
     for key in meant:
         if key not in tasks:
             raise TaskNotFound(swarm=order.swarm, task=key)
+        if order.is_replay and tasks[key].status not in DEAD:
+            raise TaskNotDead(task=key, status=tasks[key].status)
     if not meant:
-        raise Conflict("There is nothing to retry: no task failed, is blocked or was cancelled.")
+        raise nothing_to_retry(order)
     closure = sorted(_followed(meant, downs), key=lambda key: tasks[key].ordinal)
     for key in closure:
         status = tasks[key].status
@@ -38,6 +43,13 @@ def check_reopening(
                 hint="Wait until it has ended, or cancel the swarm.",
             )
     return tuple(closure)
+
+
+def nothing_to_retry(order: Order) -> Conflict:
+    """The refusal of an order that found no task to reopen."""
+    if order.is_replay:
+        return Conflict("There is nothing to replay: no task of the swarm failed.")
+    return Conflict("There is nothing to retry: no task failed, is blocked or was cancelled.")
 
 
 def _may_begin_anew(status: TaskStatus) -> bool:

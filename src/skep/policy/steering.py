@@ -1,8 +1,10 @@
 """Whether an order asks for what is so already, which changes nothing and is no error."""
 
-from skep.records.command import STEERING
-from skep.records.errors import IllegalMove
+from skep.records.command import STEERING, Order
+from skep.records.errors import IllegalMove, InvalidInput, LimitExceeded
+from skep.records.limits import SWARM_AGENTS_MAX
 from skep.records.swarm import SwarmMove, SwarmStatus
+from skep.records.values import Json
 
 _GOALS = {
     SwarmMove.PAUSE: SwarmStatus.PAUSED,
@@ -11,13 +13,34 @@ _GOALS = {
 }
 
 
-def check_steering(move: SwarmMove) -> None:
-    """Refuse a move that nobody may ask for; raises `IllegalMove`."""
-    if move not in STEERING:
-        raise IllegalMove(status="any", move=move)
+def check_steering(order: Order) -> None:
+    """Refuse what nobody may ask for.
+
+    Raises `IllegalMove` for a move of the engine's own, `LimitExceeded` or `InvalidInput` for a
+    cap that is none.
+    """
+    if order.move not in STEERING:
+        raise IllegalMove(status="any", move=order.move)
+    if order.move is SwarmMove.CAP:
+        if order.max_agents is None:
+            raise InvalidInput("A cap needs the number of tasks that may run at once.")
+        if not 1 <= order.max_agents <= SWARM_AGENTS_MAX:
+            raise LimitExceeded(
+                limit="SWARM_AGENTS_MAX", allowed=SWARM_AGENTS_MAX, actual=order.max_agents
+            )
 
 
-def is_so_already(status: SwarmStatus, move: SwarmMove, *, sealed: bool) -> bool:
-    """Say whether the swarm is where the move leads; raises `IllegalMove` for no steering move."""
-    check_steering(move)
-    return (move is SwarmMove.SEAL and sealed) or _GOALS.get(move) is status
+def is_so_already(order: Order, status: SwarmStatus, *, sealed: bool, cap: int) -> bool:
+    """Say whether the swarm is where the order leads."""
+    match order.move:
+        case SwarmMove.SEAL:
+            return sealed
+        case SwarmMove.CAP:
+            return order.max_agents == cap
+        case _:
+            return _GOALS.get(order.move) is status
+
+
+def capped(order: Order, *, was: int) -> dict[str, Json]:
+    """What the event of a new cap tells."""
+    return {"max_agents": order.max_agents, "was": was, "reason": order.reason}

@@ -3,7 +3,8 @@
 Truth only. Hints (wake-ups) are inside `claim` and `read`, which wait at most their patience;
 losing every hint makes Skep slower, never wrong. Every operation is atomic over its whole batch
 and answers item by item, in order. A refusal is an item's answer, not an exception, where the
-return type says so. `StoreUnavailable` may be raised by each; the command is then safe to repeat.
+return type says so. `StoreUnavailable` may be raised by each; the command is then safe to repeat
+(an order to steer when it has a command id).
 """
 
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page
 from skep.records.ids import SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
 from skep.records.swarm import Swarm, SwarmStatus
@@ -70,10 +72,14 @@ class Work(Protocol):
         ...
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
-        """Pause, resume, interrupt, cancel, seal or reopen swarms; answers the status after it.
+        """Pause, resume, interrupt, cancel, seal, reopen or cap swarms; answers the status after.
 
-        Asking for what is already so changes nothing and is no error. Answers `SwarmNotFound`,
-        `IllegalMove` or `Conflict`.
+        Idempotent by command id: a repeated order changes nothing and answers the status as it is
+        now. An order without an id is safe to repeat only while nobody steered otherwise, and a
+        reopening or resumption without one never is. Asking for what is already so changes
+        nothing and is no error. Answers `SwarmNotFound`, `TaskNotFound`, `TaskNotDead`,
+        `IllegalMove`, `LimitExceeded` for a cap, `Conflict`, or `CommandConflict`; a refused
+        order changed nothing and leaves its id free.
         """
         ...
 
@@ -161,6 +167,17 @@ class Registry(Protocol):
 
     async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
         """Read what the tasks of a swarm left behind, in the order of its plan, then by name."""
+        ...
+
+    async def dead_letters(
+        self, *, swarm: SwarmId | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """Read the tasks that failed, of all swarms or one, newest first.
+
+        Those that failed in the same moment stand in the order of their `place`, the last first.
+        `before` is the `cursor` of a letter read before, and pages on from it whether it stands
+        in the list still or not. Raises `SwarmNotFound`, or `InvalidInput` for the cursor.
+        """
         ...
 
 

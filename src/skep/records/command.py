@@ -7,6 +7,7 @@ from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token
 from skep.records.swarm import Plan, SwarmMove, SwarmRequest
 from skep.records.task import TaskSpec
+from skep.records.values import Digest, Json, canonical, digest_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ STEERING = frozenset(
         SwarmMove.CANCEL,
         SwarmMove.SEAL,
         SwarmMove.REOPEN,
+        SwarmMove.CAP,
     }
 )
 """The moves that a person may ask of a swarm."""
@@ -68,14 +70,34 @@ STEERING = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Steer a swarm by one of `STEERING`.
+    """Steer a swarm by one of `STEERING`, safe to repeat where it has a `command`.
 
     `RESUME` also forgives the failures counted so far, for a person has looked. `REOPEN` opens
     the next run of `tasks` (empty: of everything that failed, is blocked or was cancelled) and
-    of all that depends on them.
+    of all that depends on them; with `is_replay` only what failed is meant, and a task that is
+    named must have. `CAP` sets how many tasks may run at once to `max_agents`.
+
+    `command` names this asking for it: the same order again changes nothing. An order without
+    one is carried out each time, and only asking for what is so already is safe to repeat.
     """
 
     swarm: SwarmId
     move: SwarmMove
     tasks: tuple[TaskKey, ...] = ()
     reason: str = ""
+    max_agents: int | None = None
+    is_replay: bool = False
+    command: str = ""
+
+    @property
+    def digest(self) -> Digest:
+        """Tells the body of this order from another one under the same command."""
+        body: dict[str, Json] = {
+            "swarm": self.swarm,
+            "move": self.move,
+            "tasks": list[Json](self.tasks),
+            "reason": self.reason,
+            "max_agents": self.max_agents,
+            "is_replay": self.is_replay,
+        }
+        return digest_of(canonical(body))

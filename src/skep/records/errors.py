@@ -13,6 +13,7 @@
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
     │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
+    │   ├── TaskNotDead         a replay of a task that did not fail
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── Diverged            a step met its own journal with another request
@@ -197,6 +198,20 @@ class SwarmClosed(Conflict):
     """The swarm takes no more tasks: it is sealed or has ended."""
 
     code = "swarm_closed"
+
+
+class TaskNotDead(Conflict):
+    """The task did not fail, so there is nothing to replay."""
+
+    code = "task_not_dead"
+
+    def __init__(self, *, task: str, status: str) -> None:
+        super().__init__(
+            f"Task {task!r} is {status}; it is no dead letter.",
+            hint="`skep deadletters list` shows what can be replayed.",
+        )
+        self.task = task
+        self.status = status
 
 
 class SwarmNotCompleted(Conflict):

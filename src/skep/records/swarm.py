@@ -37,6 +37,7 @@ class SwarmMove(StrEnum):
     FAIL = "swarm.failed"
     CANCEL = "swarm.cancelled"
     REOPEN = "swarm.reopened"
+    CAP = "swarm.capped"
 
 
 _S, _M = SwarmStatus, SwarmMove
@@ -48,6 +49,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.REOPEN: _S.ACTIVE,
         _M.EXTEND: _S.ACTIVE,
         _M.SEAL: _S.ACTIVE,
+        _M.CAP: _S.ACTIVE,
         _M.PAUSE: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RECOVER: _S.RECOVERING,
@@ -57,6 +59,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
     _S.PAUSED: {
         _M.EXTEND: _S.PAUSED,
         _M.SEAL: _S.PAUSED,
+        _M.CAP: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
@@ -64,6 +67,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
     _S.RECOVERING: {
         _M.EXTEND: _S.RECOVERING,
         _M.SEAL: _S.RECOVERING,
+        _M.CAP: _S.RECOVERING,
         _M.RESUME: _S.ACTIVE,
         _M.INTERRUPT: _S.INTERRUPTED,
         **_ENDS,
@@ -71,6 +75,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
     _S.INTERRUPTED: {
         _M.EXTEND: _S.INTERRUPTED,
         _M.SEAL: _S.INTERRUPTED,
+        _M.CAP: _S.INTERRUPTED,
         _M.PAUSE: _S.PAUSED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
@@ -108,9 +113,10 @@ class Strategy(StrEnum):
 class SwarmRequest:
     """What a user asks for.
 
-    `max_agents` caps the tasks that run at once; `timeout_s` is the time the whole swarm has,
-    counted from its start and again from each resume; `charter` is the digest of the blob that
-    holds the roles, tool schemas and settings the swarm began with.
+    `max_agents` caps the tasks that run at once, as the cap stands now where it was changed;
+    `timeout_s` is the time the whole swarm has, counted from its start and again from each resume;
+    `charter` is the digest of the blob that holds the roles, tool schemas and settings the swarm
+    began with.
     """
 
     objective: str

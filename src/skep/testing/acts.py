@@ -8,12 +8,13 @@ from skep.records.command import Receipt, ReceiptVerdict
 from skep.records.event import Cursor, Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Grant
+from skep.records.letter import DeadLetter
 from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
 from skep.records.step import Entry, StepAnswer
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.task import Task, TaskSpec, TaskStatus
 from skep.records.values import Json
-from skep.testing.samples import OfferFields, RequestFields, offer, order, submission
+from skep.testing.samples import OfferFields, OrderFields, RequestFields, offer, order, submission
 
 
 async def submit(
@@ -53,9 +54,11 @@ async def succeed(store: Store, *grants: Grant, value: Json = None) -> list[Sett
     return await settle(store, Succeeded(value=value), *grants)
 
 
-async def steer(store: Store, swarm: str, move: SwarmMove, *tasks: str) -> SwarmStatus:
+async def steer(
+    store: Store, swarm: str, move: SwarmMove, *tasks: str, **fields: Unpack[OrderFields]
+) -> SwarmStatus:
     """Steer a swarm, which must be allowed."""
-    [answer] = await store.work.steer([order(swarm, move, *tasks)])
+    [answer] = await store.work.steer([order(swarm, move, *tasks, **fields)])
     assert isinstance(answer, SwarmStatus), answer
     return answer
 
@@ -95,6 +98,16 @@ async def events(store: Store, swarm: str) -> list[Event]:
 async def kinds(store: Store, swarm: str) -> list[str]:
     """Read the kinds of all events of a swarm, in order."""
     return [event.kind for event in await events(store, swarm)]
+
+
+async def all_dead_letters(store: Store, *, limit: int = 2) -> list[DeadLetter]:
+    """Read the whole list of dead letters, page by page."""
+    found: list[DeadLetter] = []
+    cursor: str | None = None
+    while page := await store.registry.dead_letters(before=cursor, limit=limit):
+        found.extend(page)
+        cursor = page[-1].cursor
+    return found
 
 
 def keys(grants: Sequence[Grant]) -> list[str]:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from typing_extensions import override
 
-from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
+from skep.records.command import Addition, Order, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, SkepError
 from skep.records.event import Cursor
 from skep.records.ids import WorkerId
@@ -22,6 +22,7 @@ from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
 from skep.records.step import Effect, Intent, StepAnswer, StepVerdict
 from skep.records.swarm import SwarmMove
 from skep.records.task import TaskSpec
+from skep.testing.acts import all_dead_letters
 from skep.testing.clock import ManualClock
 from skep.testing.harness import Harness, InspectableStore
 from skep.testing.samples import (
@@ -76,6 +77,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.submitted: list[Submission] = []
         self.added: list[Addition] = []
         self.spawned = 0
+        self.ordered = 0
+        self.named: list[Order] = []
 
     @initialize(tasks=plans(), sealed=st.booleans())
     def open(self, tasks: tuple[TaskSpec, ...], *, sealed: bool) -> None:
@@ -258,6 +261,32 @@ class StoreMachine(RuleBasedStateMachine):
                 lambda store, move=move: store.work.steer([order(asked.swarm, move, *keys)])
             )
 
+    @rule(pick=PICKS, max_agents=st.integers(1, 3))
+    def cap(self, pick: int, max_agents: int) -> None:
+        """Change how many tasks of a swarm may run at once."""
+        swarm = _picked(self.submitted, pick).swarm
+        asked = order(swarm, SwarmMove.CAP, max_agents=max_agents)
+        self.all_of(lambda store: store.work.steer([asked]))
+
+    @rule(pick=PICKS, move=orders | st.just(SwarmMove.REOPEN), is_replay=st.booleans())
+    def order_twice(self, pick: int, move: SwarmMove, *, is_replay: bool) -> None:
+        """Give an order by its name, then again: once is all that it was carried out."""
+        self.ordered += 1
+        swarm, command = _picked(self.submitted, pick).swarm, f"order {self.ordered}"
+        asked = order(swarm, move, command=command, is_replay=is_replay)
+        first = self.all_of(lambda store: store.work.steer([asked]))
+        if not isinstance(first[0], SkepError):
+            self.named.append(asked)
+
+    @precondition(lambda self: self.named)
+    @rule(pick=PICKS, other=st.booleans())
+    def order_again(self, pick: int, *, other: bool) -> None:
+        """Repeat an order carried out at any time before, or use its name for another body."""
+        asked = _picked(self.named, pick)
+        asked = replace(asked, reason="another") if other else asked
+        [answer] = self.unmoved(lambda store: store.work.steer([asked]))
+        assert isinstance(answer, CommandConflict) is other
+
     # --- the journal and the log --------------------------------------------------------------
 
     @precondition(lambda self: self.grants)
@@ -305,6 +334,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.unmoved(lambda store: store.registry.tasks(token.swarm))
         self.unmoved(lambda store: store.registry.artifacts(token.swarm))
         self.unmoved(lambda store: store.registry.swarms(limit=2))
+        self.unmoved(lambda store: store.registry.dead_letters(swarm=token.swarm))
+        self.unmoved(all_dead_letters)
 
     # --- faults -------------------------------------------------------------------------------
 

@@ -36,6 +36,15 @@ class RequestFields(TypedDict, total=False):
     timeout_s: float | None
 
 
+class OrderFields(TypedDict, total=False):
+    """What `order` passes on."""
+
+    max_agents: int
+    is_replay: bool
+    command: str
+    reason: str
+
+
 class OfferFields(TypedDict, total=False):
     """What `offer` passes on."""
 
@@ -93,9 +102,10 @@ def addition(
     )
 
 
-def order(swarm: str, move: SwarmMove, *tasks: str) -> Order:
+def order(swarm: str, move: SwarmMove, *tasks: str, **fields: Unpack[OrderFields]) -> Order:
     """Steer a swarm."""
-    return Order(swarm=SwarmId(swarm), move=move, tasks=tuple(TaskKey(key) for key in tasks))
+    keys = tuple(TaskKey(key) for key in tasks)
+    return Order(swarm=SwarmId(swarm), move=move, tasks=keys, **fields)
 
 
 def offer(worker: str = "w1", **fields: Unpack[OfferFields]) -> Offer:

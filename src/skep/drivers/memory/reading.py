@@ -12,11 +12,12 @@ from skep.records.errors import ArtifactNotFound
 from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.lease import Token
+from skep.records.letter import DeadLetter, letter_of, read_cursor
 from skep.records.limits import EVENTS_PAGE_MAX
 from skep.records.outcome import Artifact
 from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
 from skep.records.swarm import Swarm, SwarmStatus
-from skep.records.task import Task
+from skep.records.task import Task, TaskStatus
 from skep.records.values import Digest, Json, blob_digest
 
 
@@ -158,6 +159,22 @@ class MemoryRegistry:
                 for row in tables.swarm(swarm).tasks.values()
                 for artifact in sorted(row.artifacts, key=lambda artifact: artifact.name)
             ]
+
+    async def dead_letters(
+        self, *, swarm: SwarmId | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """See `ports.store.Registry.dead_letters`."""
+        upto = (float("inf"), "") if before is None else read_cursor(before)
+        with self._desk.look() as tables:
+            swarms = [tables.swarm(swarm)] if swarm is not None else [*tables.swarms.values()]
+            letters = [
+                letter_of(row.seen())
+                for each in swarms
+                for row in each.tasks.values()
+                if row.status is TaskStatus.FAILED
+            ]
+        letters.sort(key=lambda letter: (letter.failed_at, letter.place), reverse=True)
+        return [each for each in letters if (each.failed_at, each.place) < upto][:limit]
 
 
 class MemoryBlobs:

@@ -1,11 +1,13 @@
-"""Steering swarms in memory: pause, resume, interrupt, cancel, seal, reopen."""
+"""Steering swarms in memory: pause, resume, interrupt, cancel, seal, reopen, cap."""
+
+from dataclasses import replace
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.state import SwarmRow, TaskRow
 from skep.policy.reopening import check_reopening
-from skep.policy.steering import is_so_already
-from skep.records.command import Order
-from skep.records.errors import SkepError
+from skep.policy.steering import capped, check_steering, is_so_already
+from skep.records.command import Order, Receipt, ReceiptVerdict
+from skep.records.errors import CommandConflict, SkepError
 from skep.records.ids import TaskKey
 from skep.records.moves import moved
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
@@ -15,15 +17,34 @@ from skep.records.task import TERMINAL, TaskMove, TaskStatus
 def steer(changes: Changes, order: Order) -> SwarmStatus | SkepError:
     """Carry out one order; answers the status after it, or why it was refused."""
     try:
+        check_steering(order)
+        is_repeat = _is_repeat(changes, order)
         swarm = changes.tables.swarm(order.swarm)
-        if not is_so_already(swarm.status, order.move, sealed=swarm.sealed):
+        if not is_repeat:
             _carry_out(changes, swarm, order)
+            _remember(changes, order)
     except SkepError as refusal:
         return refusal
     return swarm.status
 
 
+def _is_repeat(changes: Changes, order: Order) -> bool:
+    known = changes.tables.commands.get(order.command) if order.command else None
+    if known is not None and known[0] != order.digest:
+        raise CommandConflict
+    return known is not None
+
+
+def _remember(changes: Changes, order: Order) -> None:
+    if order.command:
+        receipt = Receipt(verdict=ReceiptVerdict.OK, swarm=order.swarm)
+        changes.tables.commands[order.command] = (order.digest, receipt)
+
+
 def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
+    cap = swarm.request.max_agents
+    if is_so_already(order, swarm.status, sealed=swarm.sealed, cap=cap):
+        return
     moved(SWARM_MOVES, swarm.status, order.move)
     if order.move is SwarmMove.CANCEL:
         cancel(changes, swarm, reason=order.reason or "the swarm was cancelled")
@@ -31,6 +52,9 @@ def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
         _reopen(changes, swarm, order)
     elif order.move is SwarmMove.RESUME:
         _resume(changes, swarm, order)
+    elif order.max_agents is not None and order.move is SwarmMove.CAP:
+        swarm.request = replace(swarm.request, max_agents=order.max_agents)
+        changes.move_swarm(swarm, order.move, **capped(order, was=cap))
     else:
         swarm.sealed = swarm.sealed or order.move is SwarmMove.SEAL
         changes.move_swarm(swarm, order.move, reason=order.reason)

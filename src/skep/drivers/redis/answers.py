@@ -1,8 +1,10 @@
 """How the functions' answers and the rows become records and errors."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from skep.policy.reopening import nothing_to_retry
 from skep.records.codec import request_from, spec_from
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import (
@@ -15,6 +17,7 @@ from skep.records.errors import (
     SkepError,
     SwarmClosed,
     SwarmNotFound,
+    TaskNotDead,
     TaskNotFound,
     UnknownDependency,
 )
@@ -76,10 +79,18 @@ def steered(answer: Sequence[str], order: Order) -> SwarmStatus | SkepError:
             return SwarmStatus(rest[0])
         case "ILLEGAL":
             return IllegalMove(status=rest[0], move=order.move)
+        case _:
+            return _order_refusal(verdict, rest, order)
+
+
+def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError:
+    match verdict:
+        case "CONFLICT":
+            return CommandConflict()
         case "NOTHING":
-            return Conflict(
-                "There is nothing to retry: no task failed, is blocked or was cancelled."
-            )
+            return nothing_to_retry(order)
+        case "NOTDEAD":
+            return TaskNotDead(task=rest[0], status=rest[1])
         case "NOTASK":
             return TaskNotFound(swarm=order.swarm, task=rest[0])
         case "BUSY":
@@ -130,7 +141,7 @@ def swarm_of(swarm: SwarmId, fields: Fields) -> Swarm:
     """Read a swarm's hash."""
     return Swarm(
         id=swarm,
-        request=request_from(fields["request"]),
+        request=replace(request_from(fields["request"]), max_agents=int(fields["cap"])),
         status=SwarmStatus(fields["status"]),
         sealed=fields["sealed"] == "1",
         counts={status: int(fields[f"n:{status}"]) for status in TaskStatus},

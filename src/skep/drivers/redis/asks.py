@@ -117,6 +117,10 @@ def order_ask(order: Order) -> str:
             "goal": GOALS.get(order.move, ""),
             "tasks": list[Json](order.tasks),
             "reason": order.reason,
+            "max_agents": order.max_agents,
+            "is_replay": order.is_replay,
+            "command": order.command,
+            "digest": order.digest,
         }
     )
 

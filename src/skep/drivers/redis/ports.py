@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from skep.drivers.bell import Watch
-from skep.drivers.redis import asks, reading
+from skep.drivers.redis import asks, letters, reading
 from skep.drivers.redis.answers import (
     beat_of,
     grant_of,
@@ -32,6 +32,7 @@ from skep.records.errors import ArtifactNotFound, SkepError
 from skep.records.event import Cursor, Page, is_news
 from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
 from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
@@ -141,7 +142,7 @@ class RedisWork:
         return receipt_of(answer, addition.swarm, refusal=refusal)
 
     async def _steer(self, order: Order) -> SwarmStatus | SkepError:
-        refusal = _refusal(lambda: check_steering(order.move))
+        refusal = _refusal(lambda: check_steering(order))
         if refusal is not None:
             return refusal
         return steered(await self._desk.call("steer", asks.order_ask(order)), order)
@@ -247,6 +248,13 @@ class RedisRegistry:
     async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
         """See `ports.store.Registry.artifacts`."""
         return await reading.artifacts(self._desk.wire, swarm)
+
+    async def dead_letters(
+        self, *, swarm: SwarmId | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """See `ports.store.Registry.dead_letters`."""
+        wire = self._desk.wire
+        return await letters.dead_letters(wire, swarm_id=swarm, before=before, limit=limit)
 
 
 class RedisBlobs:

@@ -110,6 +110,7 @@ class RedisStore:
             "skep:lane:*",
             "skep:ring:*",
             "skep:queue:*",
+            "skep:dead",
             "swarm:*:ready:*",
             "swarm:*:seats",
         ):

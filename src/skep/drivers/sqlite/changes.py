@@ -306,11 +306,12 @@ class Changes:
     def _write_sheet(self, sheet: Sheet) -> None:
         counts = ", ".join(f"{status} = ?" for status in TaskStatus)
         self.db.run(
-            "UPDATE swarm SET status = ?, sealed = ?, seq = ?, deadline = ?, ended_at = ?,"
+            "UPDATE swarm SET status = ?, sealed = ?, cap = ?, seq = ?, deadline = ?, ended_at = ?,"
             f" reason = ?, {counts} WHERE n = ?",
             (
                 sheet.status,
                 sheet.sealed,
+                sheet.cap,
                 sheet.seq,
                 sheet.deadline,
                 sheet.ended_at,

@@ -1,6 +1,6 @@
 """How rows become records, and the columns to select for each."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from skep.drivers.sqlite.db import Row
 from skep.records.codec import request_from, spec_from
@@ -25,7 +25,7 @@ TASK_SEEN = (
 """What a caller sees of a task; `task_of` reads it."""
 
 SWARM_SEEN = (
-    "id, request, status, sealed, seq, created_at, ended_at, deadline, reason, "
+    "id, request, status, sealed, seq, created_at, ended_at, deadline, reason, cap, "
     + ", ".join(TaskStatus)
 )
 """What a caller sees of a swarm; `swarm_of` reads it."""
@@ -94,7 +94,7 @@ def swarm_of(row: Row) -> Swarm:
     """Read a row of `SWARM_SEEN`."""
     return Swarm(
         id=SwarmId(row[0]),
-        request=request_from(row[1]),
+        request=replace(request_from(row[1]), max_agents=row[9]),  # the cap may have moved since
         status=SwarmStatus(row[2]),
         sealed=bool(row[3]),
         last_seq=row[4],
@@ -102,7 +102,7 @@ def swarm_of(row: Row) -> Swarm:
         ended_at=row[6],
         deadline=row[7],
         reason=row[8],
-        counts=dict(zip(TaskStatus, row[9:], strict=True)),
+        counts=dict(zip(TaskStatus, row[10:], strict=True)),
     )
 
 

@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from skep.drivers.bell import Watch
-from skep.drivers.sqlite import claiming, journal, leases, reading, settling, steering, submitting
+from skep.drivers.sqlite import (
+    claiming,
+    journal,
+    leases,
+    letters,
+    reading,
+    settling,
+    steering,
+    submitting,
+)
 from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.policy.bounds import (
@@ -22,6 +31,7 @@ from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
+from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
 from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
@@ -184,6 +194,13 @@ class SqliteRegistry:
     async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
         """See `ports.store.Registry.artifacts`."""
         return await self._desk.reader.ask(partial(reading.artifacts, swarm_id=swarm))
+
+    async def dead_letters(
+        self, *, swarm: SwarmId | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """See `ports.store.Registry.dead_letters`."""
+        look = partial(letters.dead_letters, swarm_id=swarm, before=before, limit=limit)
+        return await self._desk.reader.ask(look)
 
 
 class SqliteBlobs:

@@ -1,12 +1,12 @@
-"""Steering swarms in rows: pause, resume, interrupt, cancel, seal, reopen."""
+"""Steering swarms in rows: pause, resume, interrupt, cancel, seal, reopen, cap."""
 
 from skep.drivers.sqlite.changes import Changes, Sheet
 from skep.drivers.sqlite.lines import TaskLine
 from skep.drivers.sqlite.submitting import tasks_of
 from skep.policy.reopening import check_reopening
-from skep.policy.steering import is_so_already
+from skep.policy.steering import capped, check_steering, is_so_already
 from skep.records.command import Order
-from skep.records.errors import SkepError
+from skep.records.errors import CommandConflict, SkepError
 from skep.records.ids import TaskKey
 from skep.records.moves import moved
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
@@ -19,9 +19,12 @@ LIVE = "status NOT IN ('succeeded', 'failed', 'cancelled')"
 def steer(changes: Changes, order: Order) -> SwarmStatus | SkepError:
     """Carry out one order; answers the status after it, or why it was refused."""
     try:
+        check_steering(order)
+        is_repeat = _is_repeat(changes, order)
         sheet = changes.find_sheet(order.swarm)
-        if not is_so_already(sheet.status, order.move, sealed=sheet.sealed):
+        if not is_repeat:
             _carry_out(changes, sheet, order)
+            _remember(changes, order)
     except SkepError as refusal:
         return refusal
     return sheet.status
@@ -36,7 +39,24 @@ def cancel(changes: Changes, sheet: Sheet, *, reason: str) -> None:
     changes.move_swarm(sheet, SwarmMove.CANCEL, told=told)
 
 
+def _is_repeat(changes: Changes, order: Order) -> bool:
+    if not order.command:
+        return False
+    digest = changes.db.value("SELECT digest FROM command WHERE id = ?", (order.command,))
+    if digest is not None and digest != order.digest:
+        raise CommandConflict
+    return digest is not None
+
+
+def _remember(changes: Changes, order: Order) -> None:
+    if order.command:
+        row = (order.command, order.digest, order.swarm)
+        changes.db.run("INSERT INTO command VALUES (?, ?, ?)", row)
+
+
 def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
+    if is_so_already(order, sheet.status, sealed=sheet.sealed, cap=sheet.cap):
+        return
     moved(SWARM_MOVES, sheet.status, order.move)
     if order.move is SwarmMove.CANCEL:
         cancel(changes, sheet, reason=order.reason or "the swarm was cancelled")
@@ -44,6 +64,10 @@ def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
         _reopen(changes, sheet, order)
     elif order.move is SwarmMove.RESUME:
         _resume(changes, sheet, order)
+    elif order.max_agents is not None and order.move is SwarmMove.CAP:
+        told = capped(order, was=sheet.cap)
+        sheet.cap = order.max_agents
+        changes.move_swarm(sheet, order.move, told=told)
     else:
         sheet.sealed = sheet.sealed or order.move is SwarmMove.SEAL
         changes.move_swarm(sheet, order.move, told={"reason": order.reason})

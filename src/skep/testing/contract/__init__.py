@@ -10,13 +10,16 @@ number in the contract stands in the name of its class or in its sentence.
 
 from skep.testing.contract.adding import AddingContract
 from skep.testing.contract.blobs import BlobsContract
+from skep.testing.contract.capping import CappingContract
 from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
 from skep.testing.contract.journal import JournalContract
 from skep.testing.contract.leases import LeasesContract
+from skep.testing.contract.letters import LettersContract
 from skep.testing.contract.log import LogContract
+from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
 from skep.testing.contract.registry import RegistryContract
 from skep.testing.contract.reopening import ReopeningContract
@@ -28,13 +31,16 @@ from skep.testing.contract.sweeping import SweepingContract
 __all__ = [
     "AddingContract",
     "BlobsContract",
+    "CappingContract",
     "ClaimingContract",
     "CrashContract",
     "FairnessContract",
     "FencingContract",
     "JournalContract",
     "LeasesContract",
+    "LettersContract",
     "LogContract",
+    "OrdersContract",
     "PatienceContract",
     "RegistryContract",
     "ReopeningContract",

@@ -30,13 +30,14 @@ class Traced:
 class Trace:
     """What the log says of one swarm: statuses, counters and how the tasks wait for each other."""
 
+    cap: int
     status: SwarmStatus = SwarmStatus.INITIALIZING
     tasks: dict[TaskKey, Traced] = field(default_factory=dict[TaskKey, Traced])
     edges: list[tuple[TaskKey, TaskKey]] = field(default_factory=list[tuple[TaskKey, TaskKey]])
 
 
 def check_replay(view: View) -> None:
-    """Invariants 1, 3, 8 and 12: the log leads to the state as it is stored."""
+    """Invariants 1, 3, 8, 12 and 29: the log leads to the state as it is stored."""
     trace = replay(view)
     name = view.swarm.id
     hold(
@@ -44,6 +45,8 @@ def check_replay(view: View) -> None:
         f"{name} is {view.swarm.status}, its events say {trace.status}",
         that=trace.status is view.swarm.status,
     )
+    cap = view.swarm.request.max_agents
+    hold(1, f"{name} has cap {cap}, its events say {trace.cap}", that=cap == trace.cap)
     hold(1, f"{name}: tasks without creation", that=set(trace.tasks) == set(view.tasks))
     for key, task in view.tasks.items():
         _compare(task, trace.tasks[key])
@@ -57,7 +60,7 @@ def check_replay(view: View) -> None:
 
 def replay(view: View) -> Trace:
     """Apply every event to an empty swarm; raises `InvariantBroken` where one cannot follow."""
-    trace = Trace()
+    trace = Trace(cap=_first_cap(view))
     for event in view.events:
         try:
             _apply(trace, view, event)
@@ -74,10 +77,36 @@ def _apply(trace: Trace, view: View, event: Event) -> None:
             _create(trace, view, event)
         elif move is SwarmMove.RESUME:
             _forgive(trace.tasks.values())
+        elif move is SwarmMove.CAP:
+            trace.cap = _told_cap(event, "max_agents")
     elif event.kind in set(TaskMove):
         hold(1, f"event {event.seq} names no task", that=event.task in trace.tasks)
         assert event.task is not None
         _apply_to_task(trace.tasks[event.task], view.tasks[event.task], event)
+        if event.kind == TaskMove.CLAIM:
+            _check_cap(trace, event)
+
+
+def _first_cap(view: View) -> int:
+    """The cap that the swarm began with: what the first change of it left behind."""
+    changes = [event for event in view.events if event.kind == SwarmMove.CAP]
+    return _told_cap(changes[0], "was") if changes else view.swarm.request.max_agents
+
+
+def _told_cap(event: Event, name: str) -> int:
+    told = event.data.get(name)
+    assert isinstance(told, int), event
+    return told
+
+
+def _check_cap(trace: Trace, event: Event) -> None:
+    """Invariant 29: no grant goes over the cap, though what ran when it was lowered goes on."""
+    running = sum(task.status is TaskStatus.RUNNING for task in trace.tasks.values())
+    hold(
+        29,
+        f"event {event.seq} of {event.swarm} makes {running} run under a cap of {trace.cap}",
+        that=running <= trace.cap,
+    )
 
 
 def _create(trace: Trace, view: View, event: Event) -> None:

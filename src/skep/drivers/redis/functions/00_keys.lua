@@ -31,6 +31,7 @@
 -- skep:timers              zset   members by the time to wake them
 -- skep:deadlines           zset   swarms by the time at which they are over
 -- skep:drains              zset   members with edges left over
+-- skep:dead                zset   members that failed, by the time of it
 -- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
 -- skep:rewriter:<run id>   string empty; one process has the append-only file written anew

@@ -81,6 +81,8 @@ local function move(ctx, task, how, told, columns)
   end
   if before == 'sleeping' then redis.call('ZREM', 'skep:timers', member) end
   if after == 'sleeping' then redis.call('ZADD', 'skep:timers', columns.wake_at, member) end
+  if after == 'failed' then redis.call('ZADD', 'skep:dead', num(ctx.at), member) end
+  if before == 'failed' then redis.call('ZREM', 'skep:dead', member) end
   if TERMINAL[after] then
     columns.ended_at = num(ctx.at)
   elseif TERMINAL[before] then
@@ -199,7 +201,7 @@ end
 local function write_sheet(s)
   local key = base(s.id)
   local args = {
-    'status', s.status, 'sealed', s.sealed, 'seq', s.seq, 'deadline', s.deadline,
+    'status', s.status, 'sealed', s.sealed, 'cap', s.cap, 'seq', s.seq, 'deadline', s.deadline,
     'ended_at', s.ended_at, 'reason', s.reason
   }
   for _, status in ipairs(STATUSES) do

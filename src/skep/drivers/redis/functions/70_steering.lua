@@ -20,20 +20,23 @@ local function resume(ctx, s, reason)
   move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
 end
 
-local UNSERVED = {failed = true, cancelled = true, blocked = true}
+local UNSERVED, DEAD = {failed = true, cancelled = true, blocked = true}, {failed = true}
 
 -- The tasks to reopen and all that follows them, in the order of the plan; or why not.
-local function reopening(s, meant)
+local function reopening(s, ask)
+  local meant, wanted = ask.tasks, ask.is_replay and DEAD or UNSERVED
   local keys, found, frontier = each_task(s.id), {}, {}
   if #meant == 0 then
     for _, key in ipairs(keys) do
-      if UNSERVED[redis.call('HGET', task_key(s.id, key), 'status')] then meant[#meant + 1] = key end
+      if wanted[redis.call('HGET', task_key(s.id, key), 'status')] then meant[#meant + 1] = key end
     end
   end
   if #meant == 0 then return nil, {'NOTHING'} end
   local is_meant = to_set(meant)
   for _, key in ipairs(meant) do
-    if redis.call('EXISTS', task_key(s.id, key)) == 0 then return nil, {'NOTASK', key} end
+    local status = redis.call('HGET', task_key(s.id, key), 'status')
+    if not status then return nil, {'NOTASK', key} end
+    if ask.is_replay and not DEAD[status] then return nil, {'NOTDEAD', key, status} end
     found[key] = true
     frontier[#frontier + 1] = key
   end
@@ -95,27 +98,49 @@ local function reopen(ctx, s, closure, reason)
   end_if_over(ctx, s)
 end
 
--- ARGV: now, order as JSON {swarm, move, goal, tasks, reason}. Answers the status, or why not.
-local function steer(_, args)
-  local ctx, ask = begin(args[1]), cjson.decode(args[2])
-  local s = sheet(ctx, ask.swarm)
-  if not s or s.status == 'initializing' then return {'NOSWARM'} end
-  if (ask.move == 'swarm.sealed' and s.sealed == '1') or s.status == ask.goal then
-    return {'OK', s.status}
-  end
+local function cap(ctx, s, ask)
+  local told = '{"max_agents":' .. ask.max_agents .. ',"was":' .. s.cap .. ',"reason":' .. text(ask.reason) .. '}'
+  s.cap = ask.max_agents
+  move_swarm(ctx, s, 'swarm.capped', told)
+end
+
+-- Carry out an order that asks for something new; why not, or nothing.
+local function carry_out(ctx, s, ask)
   if not SWARM_MOVES[s.status][ask.move] then return {'ILLEGAL', s.status} end
   if ask.move == 'swarm.cancelled' then
     cancel(ctx, s, ask.reason ~= '' and ask.reason or 'the swarm was cancelled')
   elseif ask.move == 'swarm.resumed' then
     resume(ctx, s, ask.reason)
   elseif ask.move == 'swarm.reopened' then
-    local closure, refused = reopening(s, ask.tasks)
+    local closure, refused = reopening(s, ask)
     if refused then return refused end
     reopen(ctx, s, closure, ask.reason)
+  elseif ask.move == 'swarm.capped' then
+    cap(ctx, s, ask)
   else
     if ask.move == 'swarm.sealed' then s.sealed = '1' end
     move_swarm(ctx, s, ask.move, reason_told(ask.reason))
     end_if_over(ctx, s)
   end
+  return nil
+end
+
+-- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, is_replay, command, digest}.
+-- Answers the status, or why not.
+local function steer(_, args)
+  local ctx, ask = begin(args[1]), cjson.decode(args[2])
+  local has_command = ask.command ~= ''
+  local known = has_command and known_command(ask.command, ask.digest)
+  if known and known[1] == 'CONFLICT' then return known end
+  local s = sheet(ctx, ask.swarm)
+  if not s or s.status == 'initializing' then return {'NOSWARM'} end
+  if known then return {'OK', s.status} end
+  local is_so_already = s.status == ask.goal
+    or (ask.move == 'swarm.sealed' and s.sealed == '1')
+    or (ask.move == 'swarm.capped' and s.cap == ask.max_agents)
+  if is_so_already and not has_command then return {'OK', s.status} end
+  local refused = not is_so_already and carry_out(ctx, s, ask)
+  if refused then return refused end
+  if has_command then remember_command(ask.command, ask.digest, ask.swarm) end
   return finish(ctx, {'OK', s.status})
 end

@@ -96,6 +96,22 @@ local function sweep(_, args)
   return finish(ctx, {lost, given_up, woken, drained, #over})
 end
 
+-- Rebuild the index of dead letters when it does not hold as many as the swarms count.
+local function mend_dead(ctx, ids)
+  local wanted = 0
+  for _, id in ipairs(ids) do wanted = wanted + sheet(ctx, id).counts.failed end
+  if redis.call('ZCARD', 'skep:dead') == wanted then return end
+  redis.call('DEL', 'skep:dead')
+  for _, id in ipairs(ids) do
+    for _, key in ipairs(sheet(ctx, id).counts.failed > 0 and each_task(id) or {}) do
+      local task = find(id, key)
+      if task.status == 'failed' then
+        redis.call('ZADD', 'skep:dead', redis.call('HGET', task_key(id, key), 'ended_at'), ref(task))
+      end
+    end
+  end
+end
+
 -- ARGV: now. Rebuilds ready queues and seats from the task records; answers how many were mended.
 local function reconcile(_, args)
   local ctx, mended = begin(args[1]), 0
@@ -126,6 +142,7 @@ local function reconcile(_, args)
       reseat(ctx, s)
     end
   end
+  mend_dead(ctx, ids)
   redis.call('HDEL', 'skep:meta', 'unmended')
   return finish(ctx, mended)
 end
