@@ -16,9 +16,10 @@ from typing import Final, TypeVar, cast
 from pydantic_core import to_jsonable_python
 
 from skep.agent.brief import Brief, Finding, Work
+from skep.agent.spawning import add_all
 from skep.policy.plans import body_of
 from skep.records.command import Addition
-from skep.records.errors import AgentUnknown, InvalidInput, SkepError
+from skep.records.errors import AgentUnknown, InvalidInput
 from skep.records.step import Effect
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import Json, digest_of
@@ -158,8 +159,9 @@ class TaskContext:
     async def spawn(self, tasks: Sequence[TaskSpec]) -> None:
         """Add tasks to the swarm; what waits for this task waits for them as well.
 
-        Safe to repeat: the same spawn after a crash adds nothing twice. Raises `PlanRefused` and
-        its kinds, or `Fenced`.
+        As many as the plan may have: more than 256 go in by pieces, and then at most 256 of them
+        may hang together by their dependencies. Safe to repeat: the same spawn after a crash adds
+        nothing twice, and what was left out. Raises `PlanRefused` and its kinds, or `Fenced`.
         """
         self._spawns += 1
         token = self._brief.grant.token
@@ -170,9 +172,7 @@ class TaskContext:
             tasks=tuple(tasks),
             token=token,
         )
-        (answer,) = await self._brief.store.work.add([addition])
-        if isinstance(answer, SkepError):
-            raise answer
+        await add_all(self._brief.store, addition)
 
     def work(self, value: object) -> Work:
         """What the function brought about."""

@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 
 from typing_extensions import Unpack
 
+from skep.agent.spawning import add_all
 from skep.hive.planner import draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
@@ -160,13 +161,14 @@ class SwarmHandle:
     async def add(self, tasks: Sequence[TaskSpec], *, command: str) -> None:
         """Add tasks to an open plan; the same `command` again adds nothing twice.
 
+        As many as the plan may have: more than 256 go in by pieces, those that wait for others
+        after them. Repeated after a failure it adds the pieces that are not there yet.
+
         Raises `SwarmClosed`, `CommandConflict`, or `PlanRefused` and its kinds.
         """
         digest = digest_of(body_of(tasks))
         addition = Addition(command=command, digest=digest, swarm=self.id, tasks=tuple(tasks))
-        (answer,) = await self._store.work.add([addition])
-        if isinstance(answer, SkepError):
-            raise answer
+        await add_all(self._store, addition)
 
     async def pause(self, reason: str = "") -> SwarmStatus:
         """Grant no more tasks; what runs is handed back within a heartbeat."""
