@@ -13,7 +13,8 @@ from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
 from skep.hive.fleet import Fleet, SwarmHandle
 from skep.records.errors import SkepError
 from skep.records.event import Event
-from skep.records.ids import SwarmId, TaskKey
+from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.letter import DeadLetter
 from skep.records.step import Effect
 from skep.records.swarm import Plan, Swarm, SwarmStatus
 from skep.records.task import AgentKind, RetryPolicy, Task, TaskSpec, TaskStatus
@@ -24,6 +25,7 @@ agent = ROSTER.agent
 
 __all__ = [
     "AgentKind",
+    "DeadLetter",
     "Effect",
     "Event",
     "Fleet",
@@ -38,6 +40,7 @@ __all__ = [
     "Task",
     "TaskContext",
     "TaskKey",
+    "TaskRef",
     "TaskSpec",
     "TaskStatus",
     "agent",

@@ -140,6 +140,34 @@ SWARM: Final = (
         help="End a swarm and every task of it that has not ended.",
         examples=("skep swarm cancel last",),
     ),
+    Command(
+        name="cap",
+        target="skep.cli.steer:cap",
+        help="Change how many tasks of a swarm may run at once, while it lives.",
+        examples=("skep swarm cap last 2", "skep swarm cap 1d2f9c3a 64"),
+    ),
+)
+
+DEADLETTERS: Final = (
+    Command(
+        name="list",
+        target="skep.cli.deadletters:list_letters",
+        help="List the tasks that failed for good, the newest first.",
+        examples=(
+            "skep deadletters list",
+            "skep deadletters list --swarm last --limit 5 --json",
+        ),
+    ),
+    Command(
+        name="replay",
+        target="skep.cli.deadletters:replay",
+        help="Do tasks that failed again, with all that follows them.",
+        examples=(
+            "skep deadletters replay 1d2f9c3a/churn 1d2f9c3a/todos",
+            "skep deadletters replay --swarm last",
+            "skep deadletters replay --all",
+        ),
+    ),
 )
 
 AGENTS: Final = (
@@ -178,5 +206,10 @@ TOOLS: Final = (
 
 FAMILIES: Final = (
     Family(name="swarm", help="Look at swarms, and steer them.", commands=SWARM),
+    Family(
+        name="deadletters",
+        help="See which tasks failed for good, and do them again.",
+        commands=DEADLETTERS,
+    ),
     Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

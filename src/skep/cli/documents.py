@@ -7,6 +7,7 @@ from typing import cast
 from pydantic import TypeAdapter
 
 from skep.records.event import Event
+from skep.records.letter import DeadLetter
 from skep.records.role import Role
 from skep.records.step import Step
 from skep.records.swarm import Swarm
@@ -52,6 +53,20 @@ def task_json(task: Task) -> dict[str, Json]:
         "reason": task.reason,
         "started_at": task.started_at,
         "ended_at": task.ended_at,
+    }
+
+
+def letter_json(letter: DeadLetter) -> dict[str, Json]:
+    """Write a dead letter; `cursor` asks for those after it."""
+    return {
+        "swarm": letter.ref.swarm,
+        "task": letter.ref.key,
+        "agent": letter.agent,
+        "run": letter.run,
+        "attempts": letter.attempts,
+        "reason": letter.reason,
+        "failed_at": letter.failed_at,
+        "cursor": letter.cursor,
     }
 
 

@@ -1,7 +1,11 @@
-"""`skep swarm pause`, `skep swarm cancel`: steering a swarm, whoever works on it."""
+"""`skep swarm pause`, `cancel`, `cap`: steering a swarm, whoever works on it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Annotated
+
+from cyclopts import Parameter
 
 from skep.cli.documents import swarm_json, write_json
 from skep.cli.ids import find_swarm, short
@@ -10,6 +14,7 @@ from skep.cli.screen import open_screen
 from skep.compose import open_fleet
 from skep.hive.fleet import SwarmHandle
 from skep.records.swarm import Swarm
+from skep.records.task import TaskStatus
 from skep.settings import read_settings
 
 
@@ -21,6 +26,17 @@ def pause(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
 def cancel(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """End a swarm and every task of it that has not ended."""
     return asyncio.run(_steered(swarm, common, _cancelled))
+
+
+def cap(
+    swarm: SwarmName,
+    max_agents: Annotated[int, Parameter(help="How many tasks may run at once, 1 to 1000.")],
+    /,
+    *,
+    common: Common = COMMON,
+) -> int:
+    """Change how many tasks of a swarm may run at once, while it lives."""
+    return asyncio.run(_steered(swarm, common, partial(_capped, max_agents=max_agents)))
 
 
 def tell(swarm: Swarm, words: str, *, as_json: bool) -> None:
@@ -50,3 +66,13 @@ async def _paused(handle: SwarmHandle) -> str:
 async def _cancelled(handle: SwarmHandle) -> str:
     await handle.cancel("cancelled by the user")
     return f"Cancelled. See: skep swarm show {short(handle.id)}"
+
+
+async def _capped(handle: SwarmHandle, *, max_agents: int) -> str:
+    await handle.cap(max_agents, "capped by the user")
+    state = await handle.state()
+    running = state.counts[TaskStatus.RUNNING]
+    more = (
+        f" {running} run still, and none is granted until fewer do." if running > max_agents else ""
+    )
+    return f"Up to {max_agents} at once.{more} See: skep swarm show {short(handle.id)}"

@@ -63,6 +63,9 @@ async def show_swarm(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     if report.exists():
         screen.out.print(Text.assemble(("Report  ", "dim"), near(report)), soft_wrap=True)
     screen.out.print(Text.assemble(("Next    ", "dim"), next_for(state, is_at_work=is_at_work)))
+    if state.counts.get(TaskStatus.FAILED):
+        listed = f"skep deadletters list --swarm {short(state.id)}"
+        screen.out.print(Text.assemble(("Failed  ", "dim"), listed))
     return 0
 
 
@@ -165,7 +168,8 @@ def _print_heading(
 ) -> None:
     out, separator = screen.out, " | " if screen.is_ascii else " · "
     counts = [f"{count} {status}" for status, count in swarm.counts.items() if count]
-    facts = (model_shown(swarm.request.model), swarm.request.workspace or "no workspace")
+    at_once = f"up to {swarm.request.max_agents} at once"
+    facts = (model_shown(swarm.request.model), swarm.request.workspace or "no workspace", at_once)
     out.print(Text(clean(swarm.request.objective), "bold"))
     out.print(Text(f"{swarm.id}{separator}{clean(separator.join(facts))}", "dim"), soft_wrap=True)
     is_left = swarm.status is SwarmStatus.ACTIVE and not is_at_work

@@ -7,16 +7,19 @@ from typing import Final, TypedDict
 from typing_extensions import Unpack
 
 from skep.agent.spawning import add_all
+from skep.hive.orders import Ordered, give
 from skep.hive.planner import draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled
 from skep.policy.plans import body_of
 from skep.ports.store import Store
+from skep.ports.system import Chance
 from skep.records.command import Addition, Order
 from skep.records.errors import SkepError, SwarmNotCompleted
 from skep.records.event import Cursor, Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact
 from skep.records.role import OFFLINE
 from skep.records.swarm import (
@@ -82,11 +85,11 @@ class Fleet:
         if queue is not None:
             plan = replace(plan, tasks=tuple(replace(task, queue=queue) for task in plan.tasks))
         registered = await self.registry.register(request, plan, swarm=swarm)
-        return SwarmHandle(registered.id, self.store)
+        return self.swarm(registered.id)
 
     def swarm(self, swarm: str) -> "SwarmHandle":
         """Take hold of a swarm by its id; that it exists shows at the first question."""
-        return SwarmHandle(SwarmId(swarm), self.store)
+        return SwarmHandle(SwarmId(swarm), self.store, self.registry.chance)
 
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
@@ -94,13 +97,49 @@ class Fleet:
         """List swarms, youngest first; `before` pages on from the last one seen."""
         return await self.store.registry.swarms(status=status, before=before, limit=limit)
 
+    async def dead_letters(
+        self, *, swarm: str | None = None, before: str | None = None, limit: int = 50
+    ) -> Sequence[DeadLetter]:
+        """List the tasks that failed, of all swarms or one, newest first.
+
+        `before` is the `cursor` of the last one seen, and pages on from it.
+        """
+        whose = SwarmId(swarm) if swarm is not None else None
+        return await self.store.registry.dead_letters(swarm=whose, before=before, limit=limit)
+
+    async def replay(
+        self, letters: Sequence[TaskRef], reason: str = "", *, command: str | None = None
+    ) -> Mapping[SwarmId, SwarmStatus | SkepError]:
+        """Open the next run of dead letters of any swarms, and of what follows them.
+
+        Each swarm is asked by itself, all its letters or none: the answer has its status, or why
+        it was refused. The same `command` again with the same letters changes nothing.
+        """
+        named = command or self.registry.chance.uuid()
+        meant: dict[SwarmId, list[TaskKey]] = {}
+        for ref in letters:
+            meant.setdefault(ref.swarm, []).append(ref.key)
+        orders = [
+            Order(
+                swarm=swarm,
+                move=SwarmMove.REOPEN,
+                tasks=tuple(dict.fromkeys(keys)),
+                reason=reason,
+                is_replay=True,
+                command=f"{named}/{swarm}",
+            )
+            for swarm, keys in meant.items()
+        ]
+        return dict(zip(meant, await give(self.store, orders), strict=True))
+
 
 class SwarmHandle:
     """One swarm: its state, events, results, and the ways to steer it."""
 
-    def __init__(self, swarm: SwarmId, store: Store) -> None:
+    def __init__(self, swarm: SwarmId, store: Store, chance: Chance) -> None:
         self.id = swarm
         self._store = store
+        self._chance = chance
 
     async def state(self) -> Swarm:
         """Read the swarm. Raises `SwarmNotFound`."""
@@ -170,35 +209,64 @@ class SwarmHandle:
         addition = Addition(command=command, digest=digest, swarm=self.id, tasks=tuple(tasks))
         await add_all(self._store, addition)
 
-    async def pause(self, reason: str = "") -> SwarmStatus:
-        """Grant no more tasks; what runs is handed back within a heartbeat."""
-        return await self._steer(SwarmMove.PAUSE, reason=reason)
+    async def pause(self, reason: str = "", *, command: str | None = None) -> SwarmStatus:
+        """Grant no more tasks; what runs is handed back within a heartbeat.
 
-    async def interrupt(self, reason: str = "") -> SwarmStatus:
+        As with every order, the same `command` again changes nothing and answers the status as it
+        is now; one is made up if none is given. Raises `SwarmNotFound`, `IllegalMove`,
+        `CommandConflict`, or `StoreUnavailable`: then it is safe to repeat under its command.
+        """
+        return await self._steer(SwarmMove.PAUSE, command, reason=reason)
+
+    async def interrupt(self, reason: str = "", *, command: str | None = None) -> SwarmStatus:
         """Mark the swarm as left unfinished; `resume` goes on."""
-        return await self._steer(SwarmMove.INTERRUPT, reason=reason)
+        return await self._steer(SwarmMove.INTERRUPT, command, reason=reason)
 
-    async def resume(self, reason: str = "") -> SwarmStatus:
+    async def resume(self, reason: str = "", *, command: str | None = None) -> SwarmStatus:
         """Go on where it was, with failures forgiven and the time-out begun anew."""
-        return await self._steer(SwarmMove.RESUME, reason=reason)
+        return await self._steer(SwarmMove.RESUME, command, reason=reason)
 
-    async def cancel(self, reason: str = "") -> SwarmStatus:
+    async def cancel(self, reason: str = "", *, command: str | None = None) -> SwarmStatus:
         """End the swarm and every task that has not ended."""
-        return await self._steer(SwarmMove.CANCEL, reason=reason)
+        return await self._steer(SwarmMove.CANCEL, command, reason=reason)
 
-    async def retry(self, tasks: Sequence[TaskKey] = (), reason: str = "") -> SwarmStatus:
+    async def retry(
+        self, tasks: Sequence[TaskKey] = (), reason: str = "", *, command: str | None = None
+    ) -> SwarmStatus:
         """Open the next run of these tasks, or of all that did not succeed, and what follows."""
-        return await self._steer(SwarmMove.REOPEN, tasks=tuple(tasks), reason=reason)
+        return await self._steer(SwarmMove.REOPEN, command, tasks=tuple(tasks), reason=reason)
 
-    async def seal(self) -> SwarmStatus:
+    async def replay(
+        self, tasks: Sequence[TaskKey] = (), reason: str = "", *, command: str | None = None
+    ) -> SwarmStatus:
+        """Open the next run of these dead letters, or of all of the swarm, and what follows.
+
+        Raises `TaskNotDead` for a task that did not fail, `Conflict` when none did.
+        """
+        return await self._steer(
+            SwarmMove.REOPEN, command, tasks=tuple(tasks), reason=reason, is_replay=True
+        )
+
+    async def cap(
+        self, max_agents: int, reason: str = "", *, command: str | None = None
+    ) -> SwarmStatus:
+        """Let at most so many of its tasks run at once from now on.
+
+        More start at once when it is raised. When it is lowered, what runs goes on, and nothing
+        is granted until fewer run. Raises `LimitExceeded`.
+        """
+        return await self._steer(SwarmMove.CAP, command, reason=reason, max_agents=max_agents)
+
+    async def seal(self, *, command: str | None = None) -> SwarmStatus:
         """Close an open plan; the swarm completes when its tasks have ended."""
-        return await self._steer(SwarmMove.SEAL)
+        return await self._steer(SwarmMove.SEAL, command)
 
     async def _steer(
-        self, move: SwarmMove, *, tasks: tuple[TaskKey, ...] = (), reason: str = ""
+        self, move: SwarmMove, command: str | None, **asked: Unpack[Ordered]
     ) -> SwarmStatus:
-        order = Order(swarm=self.id, move=move, tasks=tasks, reason=reason)
-        (answer,) = await self._store.work.steer([order])
+        named = command or self._chance.uuid()
+        order = Order(swarm=self.id, move=move, command=named, **asked)
+        (answer,) = await give(self._store, [order])
         if isinstance(answer, SkepError):
             raise answer
         return answer
