@@ -159,12 +159,44 @@ BUGS: Final = (
     Bug(
         name="lua-cancel-spares-what-runs",
         file="drivers/redis/functions/70_steering.lua",
-        old="    if not TERMINAL[task.status] then\n      move(ctx, task, 'task.cancelled'",
-        new=(
-            "    if not TERMINAL[task.status] and task.status ~= 'running' then\n  "
-            "    move(ctx, task, 'task.cancelled'"
-        ),
+        old="    if not TERMINAL[status] then\n      local member",
+        new="    if not TERMINAL[status] and status ~= 'running' then\n      local member",
         breaks="I27 Cancel",
+    ),
+    Bug(
+        name="lua-order-name-ignored",
+        file="drivers/redis/functions/70_steering.lua",
+        old="local known = has_command and known_command(ask.command, ask.digest)",
+        new="local known = nil",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="lua-so-already-forgotten",
+        file="drivers/redis/functions/70_steering.lua",
+        old="if is_so_already and not has_command then return",
+        new="if is_so_already then return",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="lua-letter-stays-after-a-replay",
+        file="drivers/redis/functions/30_changes.lua",
+        old="if before == 'failed' then redis.call('ZREM', 'skep:dead', member) end",
+        new="",
+        breaks="Registry.dead_letters",
+    ),
+    Bug(
+        name="lua-letters-not-rebuilt",
+        file="drivers/redis/functions/80_leases.lua",
+        old="  mend_dead(ctx, ids)\n",
+        new="",
+        breaks="I5 Rebuildable",
+    ),
+    Bug(
+        name="lua-replay-of-the-living",
+        file="drivers/redis/functions/70_steering.lua",
+        old="if ask.is_replay and not DEAD[status] then",
+        new="if ask.is_replay and status == 'running' then",
+        breaks="Work.steer: TaskNotDead",
     ),
     Bug(
         name="lua-loss-keeps-the-token",
@@ -448,6 +480,40 @@ BUGS: Final = (
         old='if cursor.incarnation not in ("", incarnation):',
         new="if not incarnation:",
         breaks="I15 Incarnation",
+    ),
+    Bug(
+        name="cap-waits-for-a-settlement",
+        file="drivers/sqlite/steering.py",
+        old=(
+            "        sheet.cap = order.max_agents\n"
+            "        changes.move_swarm(sheet, order.move, told=told)\n"
+        ),
+        new=(
+            "        changes.move_swarm(sheet, order.move, told=told)\n"
+            "        sheet.cap = order.max_agents\n"
+        ),
+        breaks="I4 One entry",
+    ),
+    Bug(
+        name="cap-not-shown",
+        file="drivers/sqlite/lines.py",
+        old="max_agents=row[9])",
+        new="max_agents=request_from(row[1]).max_agents)",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="order-name-ignored",
+        file="drivers/sqlite/steering.py",
+        old="    return digest is not None\n",
+        new="    return False\n",
+        breaks="I16 Idempotence",
+    ),
+    Bug(
+        name="letters-of-one-moment-lost",
+        file="drivers/sqlite/letters.py",
+        old="(t.ended_at < ?1 OR {PLACE} < ?2)",
+        new="(t.ended_at < ?1 OR ?2 = '')",
+        breaks="Registry.dead_letters: pages",
     ),
     Bug(
         name="cancel-spares-the-sleeping",
@@ -787,6 +853,20 @@ BUGS: Final = (
         old="return status is SwarmStatus.ACTIVE",
         new="return status is not SwarmStatus.PAUSED",
         breaks="I4 One entry",
+    ),
+    Bug(
+        name="replay-of-the-living",
+        file="policy/reopening.py",
+        old="if order.is_replay and tasks[key].status not in DEAD:",
+        new="if order.is_replay and tasks[key].status is TaskStatus.RUNNING:",
+        breaks="Work.steer: TaskNotDead",
+    ),
+    Bug(
+        name="cap-without-bounds",
+        file="policy/steering.py",
+        old="if not 1 <= order.max_agents <= SWARM_AGENTS_MAX:",
+        new="if order.max_agents < 1:",
+        breaks="I29 Bounds",
     ),
     Bug(
         name="retry-leaves-followers",

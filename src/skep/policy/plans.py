@@ -16,7 +16,7 @@ from skep.records.errors import (
 )
 from skep.records.ids import TaskKey, is_name
 from skep.records.swarm import Plan, SwarmRequest
-from skep.records.task import TERMINAL, RetryPolicy, Task, TaskSpec
+from skep.records.task import TERMINAL, RetryPolicy, TaskSpec, TaskStatus
 from skep.records.values import Json, canonical, is_storable
 
 
@@ -60,20 +60,22 @@ def check_tasks(tasks: Sequence[TaskSpec], *, known: AbstractSet[TaskKey]) -> No
     _check_shape({task.key: frozenset(task.after) & keys for task in tasks})
 
 
-def check_addition(addition: Addition, *, swarm: Sequence[Task]) -> None:
-    """Refuse tasks that cannot be added to a swarm that has the tasks of `swarm` already.
+def check_addition(
+    addition: Addition, *, total: int, present: Mapping[TaskKey, TaskStatus]
+) -> None:
+    """Refuse tasks that cannot be added to a swarm that has `total` tasks already.
 
-    A spawn may wait only for what cannot wait for it: itself, its spawner, and ended tasks.
+    `present` has the status of those that the addition names. A spawn may wait only for what
+    cannot wait for it: itself, its spawner, and ended tasks.
     """
     _bound("ADDITION_TASKS_MAX", limits.ADDITION_TASKS_MAX, len(addition.tasks))
-    _bound("PLAN_TASKS_MAX", limits.PLAN_TASKS_MAX, len(swarm) + len(addition.tasks))
-    present = {task.ref.key for task in swarm}
+    _bound("PLAN_TASKS_MAX", limits.PLAN_TASKS_MAX, total + len(addition.tasks))
     for task in addition.tasks:
         if task.key in present:
             raise DuplicateTask(task=task.key)
     if addition.token is None:
-        return check_tasks(addition.tasks, known=present)
-    ended = {task.ref.key for task in swarm if task.status in TERMINAL}
+        return check_tasks(addition.tasks, known=present.keys())
+    ended = {key for key, status in present.items() if status in TERMINAL}
     return check_tasks(addition.tasks, known=ended | {addition.token.task})
 
 

@@ -158,7 +158,8 @@ def _submit(changes: Changes, submission: Submission) -> None:
 def _add(changes: Changes, addition: Addition) -> None:
     swarm = changes.tables.swarm(addition.swarm)
     spawner = _spawner(changes, swarm, addition)
-    check_addition(addition, swarm=[row.seen() for row in swarm.tasks.values()])
+    present = {key: row.status for key, row in swarm.tasks.items()}
+    check_addition(addition, total=len(swarm.tasks), present=present)
     rows = _insert(swarm, addition.tasks)
     if spawner is not None:
         _join(swarm, spawner, rows)

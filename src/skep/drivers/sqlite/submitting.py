@@ -14,6 +14,9 @@ from skep.records.swarm import ENDED, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, Task, TaskSpec, TaskStatus, lane_of
 from skep.records.values import Json, canonical
 
+Present = dict[TaskKey, tuple[int, TaskStatus]]
+"""Number and status of tasks that the swarm has."""
+
 
 def submit(changes: Changes, submission: Submission) -> Receipt | SkepError:
     """Store a whole swarm, once."""
@@ -63,7 +66,7 @@ def _submit(changes: Changes, submission: Submission) -> None:
         raise CommandConflict(f"Swarm {submission.swarm} exists already.")
     _insert_swarm(changes, submission)
     sheet = changes.find_sheet(submission.swarm)
-    lines = _insert(changes, sheet, submission.plan.tasks)
+    lines = _insert(changes, sheet, submission.plan.tasks, present={})
     told: dict[str, Json] = {"tasks": [line.key for line in lines]}
     changes.move_swarm(sheet, SwarmMove.START, told=told)
     for line in lines:
@@ -93,8 +96,10 @@ def _insert_swarm(changes: Changes, submission: Submission) -> None:
 def _add(changes: Changes, addition: Addition) -> None:
     sheet = changes.find_sheet(addition.swarm)
     spawner = _spawner(changes, sheet, addition)
-    check_addition(addition, swarm=tasks_of(changes, sheet))
-    lines = _insert(changes, sheet, addition.tasks)
+    present = _present(changes, sheet, addition.tasks)
+    statuses = {key: status for key, (_, status) in present.items()}
+    check_addition(addition, total=sum(sheet.counts.values()), present=statuses)
+    lines = _insert(changes, sheet, addition.tasks, present=present)
     if spawner is not None:
         _join(changes, spawner, lines)
     keys: list[Json] = [line.key for line in lines]
@@ -115,13 +120,14 @@ def _spawner(changes: Changes, sheet: Sheet, addition: Addition) -> TaskLine | N
     return line
 
 
-def _insert(changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]) -> list[TaskLine]:
+def _insert(
+    changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec], *, present: Present
+) -> list[TaskLine]:
     first = int(changes.db.value("SELECT coalesce(max(n), 0) + 1 FROM task"))
     ordinal = sum(sheet.counts.values())
-    statuses = _present(changes, sheet, specs)
-    numbers = {key: n for key, (n, _) in statuses.items()}
+    numbers = {key: n for key, (n, _) in present.items()}
     numbers |= {spec.key: first + place for place, spec in enumerate(specs)}
-    met = {key for key, (_, status) in statuses.items() if status in TERMINAL}
+    met = {key for key, (_, status) in present.items() if status in TERMINAL}
     lines = [
         _line(sheet, spec, n=first + place, unmet=len(set(spec.after) - met))
         for place, spec in enumerate(specs)
@@ -144,12 +150,9 @@ def _insert(changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]) -> list[T
     return lines
 
 
-def _present(
-    changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]
-) -> dict[TaskKey, tuple[int, TaskStatus]]:
-    """Number and status of the tasks outside `specs` that they wait for."""
-    own = {spec.key for spec in specs}
-    wanted = {up for spec in specs for up in spec.after} - own
+def _present(changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec]) -> Present:
+    """Number and status of those of the swarm's tasks that `specs` name."""
+    wanted = {key for spec in specs for key in (spec.key, *spec.after)}
     sql = "SELECT n, status FROM task WHERE swarm = ? AND key = ?"
     found = {key: changes.db.row(sql, (sheet.n, key)) for key in wanted}
     return {key: (row[0], TaskStatus(row[1])) for key, row in found.items() if row is not None}

@@ -1,20 +1,41 @@
 -- Steering.
 
-local function cancel(ctx, s, reason)
-  for _, key in ipairs(each_task(s.id)) do
-    local task = find(s.id, key)
-    if not TERMINAL[task.status] then
-      move(ctx, task, 'task.cancelled', reason_told(reason), {reason = reason})
+-- Every task that has not ended is cancelled in one call, so each costs as little as can be: what
+-- `move` would do for its seat is done by `leave`, when the swarm has ended.
+local function cancel_all(ctx, s, reason)
+  local told, at = reason_told(reason), num(ctx.at)
+  for place, key in ipairs(each_task(s.id)) do
+    local name = task_key(s.id, key)
+    local status = redis.call('HGET', name, 'status')
+    if not TERMINAL[status] then
+      local member = ref({id = s.id, ordinal = place - 1, key = key})
+      if status == 'running' then
+        redis.call('ZREM', 'skep:leases', member)
+        redis.call('SREM', 'skep:own:' .. redis.call('HGET', name, 'worker'), member)
+        redis.call('HSET', name, 'worker', '', 'lease_until', '', 'hard_until', '')
+      elseif status == 'sleeping' then
+        redis.call('ZREM', 'skep:timers', member)
+      end
+      redis.call('HSET', name, 'status', 'cancelled', 'reason', reason, 'ended_at', at)
+      s.counts[status] = s.counts[status] - 1
+      s.counts.cancelled = s.counts.cancelled + 1
+      tell(ctx, s, 'task.cancelled', key, told)
     end
   end
+end
+
+local function cancel(ctx, s, reason)
+  cancel_all(ctx, s, reason)
   s.reason = reason
   move_swarm(ctx, s, 'swarm.cancelled', reason_told(reason))
 end
 
 local function resume(ctx, s, reason)
   for _, key in ipairs(each_task(s.id)) do
-    local task = find(s.id, key)
-    if not TERMINAL[task.status] then set(task, {failures = 0}) end
+    local row = redis.call('HMGET', task_key(s.id, key), 'status', 'failures')
+    if row[2] ~= '0' and not TERMINAL[row[1]] then
+      redis.call('HSET', task_key(s.id, key), 'failures', 0)
+    end
   end
   start_clock(ctx, s)
   move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
