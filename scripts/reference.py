@@ -88,6 +88,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     SwarmMove.FAIL: ("reason", "Its last task has ended, and a last task did not succeed."),
     SwarmMove.CANCEL: ("reason", "A person cancelled it, or its time was over."),
     SwarmMove.REOPEN: ("tasks, reason", "A retry; these tasks begin their next run."),
+    SwarmMove.CAP: (
+        "max_agents, was, reason",
+        "How many of its tasks may run at once was changed.",
+    ),
     Remark.STEP_RECORDED: ("key, effect, calls", "The result of a step stands in the journal."),
     Remark.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
     Remark.PROGRESS: ("text, fraction", "What the agent said; `fraction` only when it gave one."),

@@ -129,6 +129,7 @@ async def orders(store: Store) -> None:
     for move in (SwarmMove.PAUSE, SwarmMove.INTERRUPT, SwarmMove.RESUME):
         await steer(store, "steering", move)
     await steer(store, "losses", SwarmMove.PAUSE)
+    await steer(store, "steering", SwarmMove.CAP, max_agents=2)
     await succeed(store, await claim_one(store))
 
 
