@@ -178,11 +178,11 @@ BUGS: Final = (
         breaks="I16 Idempotence",
     ),
     Bug(
-        name="lua-letter-stays-after-a-replay",
+        name="lua-given-up-is-no-letter",
         file="drivers/redis/functions/30_changes.lua",
-        old="if before == 'failed' then redis.call('ZREM', 'skep:dead', member) end",
-        new="",
-        breaks="Registry.dead_letters",
+        old="if after == 'failed' then redis.call('ZADD', 'skep:dead'",
+        new="if how == 'task.failed' then redis.call('ZADD', 'skep:dead'",
+        breaks="I12 Bounded attempts",
     ),
     Bug(
         name="lua-letters-not-rebuilt",
