@@ -6,7 +6,7 @@ never pays for pydantic-ai, and `skep --help` for neither.
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -28,7 +28,7 @@ from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.inspection import FileLook, Underway
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
-from skep.records.errors import InvalidInput, StoreUnavailable
+from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import Charter
@@ -40,6 +40,7 @@ from skep.settings import Settings, address_of, read_settings, sqlite_path
 MEMORY: Final = "memory:"
 REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 LOCKS_FOLDER: Final = "locks"
+HINTS_FOLDER: Final = "hints"
 DIGEST_CHARS: Final = 16
 LEASE_S: Final = 5.0
 SLOTS: Final = 8
@@ -169,7 +170,10 @@ async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
         make_state_folder(settings.state_folder)
     from skep.drivers.sqlite import SqliteStore
 
-    return await SqliteStore.open(path, clock=clock, chance=chance)
+    hints = None
+    with suppress(OSError, StoreUnsafe):  # without hints the processes look by themselves
+        hints = own_folder(_user_folder()) / hints_folder(path).name
+    return await SqliteStore.open(path, clock=clock, chance=chance, hints=hints)
 
 
 def system_clock() -> Clock:
@@ -248,9 +252,23 @@ def _locks_folder(settings: Settings) -> Path:
         return path.with_name(f"{path.name}.{LOCKS_FOLDER}")
     if settings.store.startswith(REDIS_SCHEMES):
         name = digest_of(address_of(settings.store))[:DIGEST_CHARS]
-        return own_folder(Path(gettempdir()) / f"skep-{os.getuid()}") / f"{name}.{LOCKS_FOLDER}"
+        return own_folder(_user_folder()) / f"{name}.{LOCKS_FOLDER}"
     make_state_folder(settings.state_folder)
     return settings.state_folder / LOCKS_FOLDER
+
+
+def hints_folder(path: Path) -> Path:
+    """Where the processes of a file wake each other: one place, by whatever link it was opened.
+
+    It is short, as the path of a socket must be, and below a folder that only this user enters.
+    """
+    name = digest_of(str(path.resolve()))[:DIGEST_CHARS]
+    return _user_folder() / f"{name}.{HINTS_FOLDER}"
+
+
+def _user_folder() -> Path:
+    """Where this user's processes of one host find each other."""
+    return Path(gettempdir()) / f"skep-{os.getuid()}"
 
 
 class _Performers(Mapping[AgentKind, Performer]):

@@ -41,6 +41,12 @@ class Bell:
                 for waiter in self._waiting.pop(topic, ()):
                     _wake(waiter)
 
+    def ring_all(self) -> None:
+        """Wake everyone, whatever they wait for."""
+        with self._lock:
+            topics = {*self._rings, *self._waiting}
+        self.ring(topics)
+
     async def wait(self, topic: str, *, since: int, patience_s: float) -> bool:
         """Wait until the topic has rung more often than `since`; False when patience ran out."""
         loop = asyncio.get_running_loop()
@@ -66,13 +72,22 @@ class Bell:
                 waiting.remove(waiter)
 
 
+async def _unknown() -> int | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Looks again and again, woken by a bell, with a slow poll behind it for lost rings."""
+    """Looks again and again, woken by a bell, with a slow poll behind it for lost rings.
+
+    A poll asks for the `version` first, a number that others change by writing, and does not look
+    when it is still the same; None is always another one.
+    """
 
     bell: Bell
     clock: Clock
     poll_s: float = math.inf
+    version: Callable[[], Awaitable[int | None]] = _unknown
 
     async def until(
         self,
@@ -87,13 +102,21 @@ class Watch:
         Gives what was seen last when patience ran out; without patience it looks once.
         """
         deadline = self.clock.monotonic() + patience_s
+        version: int | None = None
         while True:
             heard = self.bell.heard(topic)
             seen = await look()
             left = deadline - self.clock.monotonic()
             if found(seen) or left <= 0:
                 return seen
-            await self.bell.wait(topic, since=heard, patience_s=min(left, self.poll_s))
+            while not await self.bell.wait(topic, since=heard, patience_s=min(left, self.poll_s)):
+                # Asked before the look, so that what is written in between is seen by the next.
+                before, version = version, await self.version()
+                if version is None or version != before:
+                    break
+                left = deadline - self.clock.monotonic()
+                if left <= 0:
+                    return seen
 
 
 def _wake(waiter: asyncio.Future[None]) -> None:

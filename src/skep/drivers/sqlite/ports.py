@@ -1,8 +1,9 @@
 """The ports over the two threads: each operation is one command of the writer or one read."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from skep.drivers.bell import Watch
 from skep.drivers.sqlite import (
@@ -16,6 +17,7 @@ from skep.drivers.sqlite import (
     submitting,
 )
 from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
+from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.policy.bounds import (
     check_blobs,
@@ -39,6 +41,8 @@ from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task
 from skep.records.values import Digest, Json, blob_digest
 
+Seen = TypeVar("Seen")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Desk:
@@ -47,8 +51,22 @@ class Desk:
     writer: Writer
     reader: Reader
     watch: Watch
+    hints: Hints
     chance: Chance
     incarnation: str
+
+    async def watched(
+        self,
+        found: Callable[[Seen], bool],
+        look: Callable[[], Awaitable[Seen]],
+        *,
+        topic: str,
+        patience_s: float,
+    ) -> Seen:
+        """Look until something is found, with ears open for the topic as long as patience lasts."""
+        if patience_s > 0:
+            self.hints.listen(topic)
+        return await self.watch.until(found, look, topic=topic, patience_s=patience_s)
 
 
 class SqliteWork:
@@ -74,7 +92,7 @@ class SqliteWork:
         command = partial(
             claiming.claim, offer=offer, limit=min(limit, CLAIM_MAX), chance=self._desk.chance
         )
-        return await self._desk.watch.until(
+        return await self._desk.watched(
             bool,
             lambda: self._desk.writer.ask(command),
             topic=WORK_TOPIC,
@@ -153,7 +171,7 @@ class SqliteLog:
             incarnation=self._desk.incarnation,
             limit=min(limit, EVENTS_PAGE_MAX),
         )
-        return await self._desk.watch.until(
+        return await self._desk.watched(
             is_news,
             lambda: self._desk.reader.ask(look),
             topic=cursor.swarm,

@@ -1,6 +1,7 @@
 """The SQLite store: all ports over one file."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Final, Self
 
@@ -8,6 +9,8 @@ from skep.drivers.bell import Bell, Watch
 from skep.drivers.sqlite import reading
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
+from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.ports import (
     Desk,
     SqliteBlobs,
@@ -22,8 +25,8 @@ from skep.ports.inspection import Dump
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
 
-SAFETY_POLL_S: Final = 0.5
-"""How often a waiting call looks for what another process wrote, which rings no bell here."""
+SAFETY_POLL_S: Final = 2.0
+"""How often a waiting call asks whether another process wrote, should its hints be lost."""
 
 
 class SqliteStore:
@@ -41,14 +44,18 @@ class SqliteStore:
         self.blobs = SqliteBlobs(desk)
 
     @classmethod
-    async def open(cls, path: Path, *, clock: Clock, chance: Chance) -> Self:
+    async def open(
+        cls, path: Path, *, clock: Clock, chance: Chance, hints: Path | None = None
+    ) -> Self:
         """Open the file, making it or bringing it to the newest schema first.
 
-        Raises `StoreUnavailable`, `StoreTooNew` or `StoreUnsafe`.
+        `hints` is the folder in which the processes of this file wake each other, which only
+        their user may enter. Raises `StoreUnavailable`, `StoreTooNew` or `StoreUnsafe`.
         """
-        return cls(
-            await asyncio.get_running_loop().run_in_executor(None, _desk, path, clock, chance)
-        )
+        bell = Bell()
+        wake = Hints(hints, bell, clock=clock, chance=chance)
+        make = partial(_desk, path, clock, chance, bell=bell, hints=wake)
+        return cls(await asyncio.get_running_loop().run_in_executor(None, make))
 
     @property
     def incarnation(self) -> str:
@@ -61,6 +68,7 @@ class SqliteStore:
     async def __aexit__(self, *exc_info: object) -> None:
         await self._desk.writer.close()
         await self._desk.reader.close()
+        self._desk.hints.close()
 
     async def dump(self) -> Dump:
         """See `ports.inspection.Inspectable.dump`."""
@@ -72,7 +80,7 @@ class SqliteStore:
         await self._desk.writer.ask(_forget_queues)
 
 
-def _desk(path: Path, clock: Clock, chance: Chance) -> Desk:
+def _desk(path: Path, clock: Clock, chance: Chance, *, bell: Bell, hints: Hints) -> Desk:
     writing, reading_ = connect(path), None
     try:
         migrate(writing, path, migrations())
@@ -82,14 +90,21 @@ def _desk(path: Path, clock: Clock, chance: Chance) -> Desk:
     except BaseException:
         writing.close()
         raise
-    bell = Bell()
+    reader = Reader(reading_)
+    version = partial(reader.ask, _version)
     return Desk(
-        writer=Writer(writing, clock, bell),
-        reader=Reader(reading_),
-        watch=Watch(bell=bell, clock=clock, poll_s=SAFETY_POLL_S),
+        writer=Writer(writing, clock, hints.tell),
+        reader=reader,
+        watch=Watch(bell=bell, clock=clock, poll_s=SAFETY_POLL_S, version=version),
+        hints=hints,
         chance=chance,
         incarnation=incarnation,
     )
+
+
+def _version(db: Db) -> int:
+    """A number that is another one whenever another connection, of any process, has committed."""
+    return int(db.value("PRAGMA data_version"))
 
 
 def _forget_queues(changes: Changes) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import queue
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
@@ -17,7 +17,6 @@ from typing import Any, Final, Generic, TypeVar, cast
 import apsw
 from typing_extensions import override
 
-from skep.drivers.bell import Bell
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.db import Db
 from skep.ports.system import Clock
@@ -106,15 +105,15 @@ class Reader(_Thread[Db]):
             try:
                 ask.answer = ask.run(self._db)
             except Exception as error:  # noqa: BLE001 - the edge of a read: the asker gets it
-                ask.error = _translated(error)
+                ask.error = translated(error)
 
 
 class Writer(_Thread[Changes]):
     """Runs functions of `Changes`, in groups of one transaction each."""
 
-    def __init__(self, db: Db, clock: Clock, bell: Bell) -> None:
+    def __init__(self, db: Db, clock: Clock, tell: Callable[[Collection[str]], None]) -> None:
         self._clock = clock
-        self._bell = bell
+        self._tell = tell
         self._incarnation = str(db.value("SELECT value FROM meta WHERE name = 'incarnation'"))
         super().__init__(db, "skep-sqlite-writer")
 
@@ -124,7 +123,7 @@ class Writer(_Thread[Changes]):
             for ask in group:
                 self._in_one_transaction([ask])
         # Only what is committed is announced.
-        self._bell.ring({topic for ask in group if ask.error is None for topic in ask.topics})
+        self._tell({topic for ask in group if ask.error is None for topic in ask.topics})
 
     def _in_one_transaction(self, asks: Sequence[_Ask[Changes]]) -> bool:
         """Run the asks and commit; False when one of them raised and nothing was kept."""
@@ -136,7 +135,7 @@ class Writer(_Thread[Changes]):
         except Exception as error:  # noqa: BLE001 - the edge of a command: the asker gets it
             self._roll_back()
             for ask in asks:
-                ask.error = _translated(error)
+                ask.error = translated(error)
             return False
         return True
 
@@ -182,7 +181,7 @@ def _resolve(asks: Iterable[_Ask[Any]]) -> None:
             ask.future.set_result(ask.answer)
 
 
-def _translated(error: Exception) -> BaseException:
+def translated(error: Exception) -> BaseException:
     """Turn SQLite's errors into ours; anything else is a defect and stays as it is."""
     if isinstance(error, SkepError) or not isinstance(error, apsw.Error):
         return error
