@@ -25,6 +25,7 @@ from skep.hive.fleet import Fleet
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
+from skep.ports.identity import Identities
 from skep.ports.inspection import FileLook, Underway
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
@@ -112,11 +113,12 @@ async def working(
 ) -> AsyncGenerator[Runtime]:
     """Work on an open fleet's tasks while the context lasts.
 
-    Raises `IdentityInUse` when the options' identity is held by another live process.
+    Raises `IdentityInUse` when the options' identity is held by another live process, of this
+    host or of another one, and on leaving when it was lost to one meanwhile.
     """
     chance = SystemChance()
     identity = options.identity or new_identity()
-    with held_identity(_locks_folder(settings), identity):
+    async with _sole_holder(fleet.store, settings, identity):
         clock = SystemClock()
         bench = Bench(
             store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, team)
@@ -140,6 +142,19 @@ async def working(
         )
         async with Runtime(worker, TaskScheduler(fleet.store.leases), clock) as runtime:
             yield runtime
+
+
+@asynccontextmanager
+async def _sole_holder(
+    store: Store, settings: Settings, identity: WorkerId
+) -> AsyncGenerator[None]:
+    """Hold an identity on this host, and among all hosts where the store can tell."""
+    with held_identity(_locks_folder(settings), identity):
+        if not isinstance(store, Identities):
+            yield
+            return
+        async with store.held_identity(identity):
+            yield
 
 
 def new_identity() -> WorkerId:

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER
-from skep.cli.failures import leave, leave_at_once
+from skep.cli.failures import explained, leave, leave_at_once
 from skep.cli.foreground import store_shown
 from skep.cli.options import EVERYWHERE, NAME, StoreUrl, parted, seconds
 from skep.cli.screen import open_screen
@@ -28,7 +28,7 @@ from skep.compose import (
 )
 from skep.hive.fleet import Fleet
 from skep.policy.expiry import LEASE_S_MAX
-from skep.records.errors import InvalidInput
+from skep.records.errors import InvalidInput, SkepError
 from skep.records.ids import WorkerId
 from skep.runtime import interruptible
 from skep.settings import Settings, address_of, read_settings
@@ -141,18 +141,24 @@ def _bring(modules: list[str]) -> None:
 async def _worked(
     settings: Settings, options: WorkerOptions, log: WorkLog, *, finish_s: float
 ) -> None:
-    """Work until a signal comes, then leave in good order."""
+    """Work until a signal comes or the identity is lost, then leave in good order.
+
+    It leaves the process from here: agents in threads would be waited for.
+    """
     told_to_stop = asyncio.Event()
     with interruptible(told_to_stop, again=leave_at_once):
-        async with open_fleet(settings) as fleet:
-            async with working(fleet, settings, options) as runtime:
-                log.ready(_post(fleet, settings, options))
-                await told_to_stop.wait()
-                log.stopping(running=runtime.running)
-                if finish_s:
-                    await runtime.drain(finish_s)
-            log.stopped()
-        leave(DONE)  # the store is closed; agents in threads would be waited for
+        try:
+            async with open_fleet(settings) as fleet:
+                async with working(fleet, settings, options) as runtime:
+                    log.ready(_post(fleet, settings, options))
+                    await told_to_stop.wait()
+                    log.stopping(running=runtime.running)
+                    if finish_s:
+                        await runtime.drain(finish_s)
+                log.stopped()
+        except SkepError as error:
+            leave(explained(error, open_screen(), as_json=log.as_json))
+        leave(DONE)
 
 
 def _post(fleet: Fleet, settings: Settings, options: WorkerOptions) -> Post:

@@ -37,7 +37,7 @@ class WorkLog(Witness):
     def __init__(self, screen: Screen, clock: Clock, *, as_json: bool) -> None:
         self._out = screen.out
         self._clock = clock
-        self._as_json = as_json
+        self.as_json = as_json
         self._began: dict[str, float] = {}
         self._is_stopping = False
         self._handed_back = 0
@@ -111,7 +111,7 @@ class WorkLog(Witness):
 
     def _write(self, kind: str, line: str, fields: dict[str, Json]) -> None:
         try:
-            if self._as_json:
+            if self.as_json:
                 write_json({"event": kind, "at": self._clock.now(), **fields}, indent=None)
             else:
                 self._out.print(line, soft_wrap=True)

@@ -14,15 +14,21 @@ from typing import Final
 
 from skep.drivers.redis.ports import Desk
 from skep.drivers.redis.wire import rest
-from skep.records.errors import IdentityInUse, StoreUnavailable
+from skep.records.errors import IdentityInUse, StoreError
 from skep.records.ids import WorkerId
 
 IDENTITY_LEASE_S: Final = 10.0
 RENEWALS: Final = 3
-"""Renewals within one lease; whoever cannot renew for so long works on without the identity."""
+"""Renewals within one lease. Whoever cannot renew works on, until another has the identity."""
+
+PID_PART: Final = 2
+"""Where the process id stands in the name of an owner."""
 
 START_FIELD: Final = 19
 """Where the start of a process stands in /proc/PID/stat, counted after its name."""
+
+ENDED: Final = (["Z"], ["X"])
+"""The states of a process that runs no more."""
 
 PROC: Final = Path("/proc")
 
@@ -47,11 +53,11 @@ async def held_identity(
         if not lease.is_lost:
             raise
         body.uncancel()
-        raise _in_use(worker) from None
+        raise _taken(worker) from None
     finally:
         renewing.cancel()
         await asyncio.gather(renewing, return_exceptions=True)
-        with suppress(StoreUnavailable):
+        with suppress(StoreError):
             await lease.let_go()
 
 
@@ -71,13 +77,13 @@ class _Lease:
         if holder != self._owner and _is_dead(holder):
             holder = await self._hold(instead_of=holder)
         if holder != self._owner:
-            raise _in_use(self._worker)
+            raise _in_use(self._worker, holder, lease_s=self._lease_s)
 
     async def renew(self, body: asyncio.Task[object]) -> None:
         """Renew at a third of the lease, and stop the body when another has the identity."""
         while True:
             await rest(self._lease_s / RENEWALS)
-            with suppress(StoreUnavailable):
+            with suppress(StoreError):  # whatever it is, the next renewal tries again
                 if await self._hold(instead_of="") != self._owner:
                     self.is_lost = True
                     body.cancel()
@@ -92,10 +98,22 @@ class _Lease:
         return str(await self._desk.call("hold", *told))
 
 
-def _in_use(worker: WorkerId) -> IdentityInUse:
+def _in_use(worker: WorkerId, holder: str, *, lease_s: float) -> IdentityInUse:
+    if _is_here(holder):
+        return IdentityInUse(
+            f"Another process of this host is at work as {worker}: {holder.split('/')[PID_PART]}.",
+            hint="Wait until it has ended, or stop it.",
+        )
     return IdentityInUse(
-        f"Another process is at work as {worker}.",
-        hint="Wait until it has ended, or stop it; after a crash of its host, 10 s.",
+        f"A process of another host is at work as {worker}.",
+        hint=f"Stop it, or say another --identity. If it is dead: try again in {lease_s:.0f} s.",
+    )
+
+
+def _taken(worker: WorkerId) -> IdentityInUse:
+    return IdentityInUse(
+        f"Another process has taken over the identity {worker}, so this one has stopped.",
+        hint="It could not reach the store for too long. Start it again once the other has ended.",
     )
 
 
@@ -107,11 +125,15 @@ def process_name(pid: int) -> str:
 
 def _is_dead(owner: str) -> bool:
     """Say whether the owner is known to be a process of this very host and to be gone."""
-    boot, namespace, pid, start, _ = owner.split("/")
-    if not boot or not namespace or not start:
-        return False
-    is_here = (boot, namespace) == (_read(PROC / "sys/kernel/random/boot_id"), _namespace())
-    return is_here and _start(int(pid)) != start
+    _, _, pid, start, _ = owner.split("/")
+    return _is_here(owner) and _start(int(pid)) != start
+
+
+def _is_here(owner: str) -> bool:
+    """Say whether the owner is known to be, or to have been, a process that this one can see."""
+    boot, namespace, _, start, _ = owner.split("/")
+    here = (_read(PROC / "sys/kernel/random/boot_id"), _namespace())
+    return bool(boot and namespace and start) and (boot, namespace) == here
 
 
 def _namespace() -> str:
@@ -123,7 +145,8 @@ def _namespace() -> str:
 def _start(pid: int) -> str:
     stat = _read(PROC / str(pid) / "stat")
     fields = stat.rpartition(")")[2].split()
-    return fields[START_FIELD] if len(fields) > START_FIELD else ""
+    has_ended = fields[:1] in ENDED  # and only waits for its parent to ask how
+    return fields[START_FIELD] if len(fields) > START_FIELD and not has_ended else ""
 
 
 def _read(path: Path) -> str:
