@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -11,13 +12,14 @@ from typing import Final
 
 import pytest
 from tests.cli.shell import Shell, files_into
+from tests.redis.conftest import written
 from tests.servers import RedisProcess
 
 from skep.cli import checks, checks_redis, checks_sqlite
 from skep.cli.checks import Finding, Level
 from skep.cli.doctor import examined
 from skep.cli.screen import open_screen
-from skep.compose import look_into_sqlite, open_store
+from skep.compose import hints_folder, look_into_sqlite, open_store
 from skep.drivers.redis.wire import Wire
 from skep.drivers.sqlite import connection
 from skep.records.outcome import Blocked, Settlement
@@ -155,7 +157,10 @@ async def test_a_server_that_keeps_nothing_and_evicts_is_found(tmp_path: Path) -
 
 
 async def test_a_healthy_server_passes_until_it_starts_again(tmp_path: Path) -> None:
-    """All is ok on a good server; started again, its incarnation is stale until somebody calls."""
+    """All is ok on a good server; started again, its incarnation is stale until somebody calls.
+
+    That fails as long as there are swarms that nobody goes on with.
+    """
     with RedisProcess(tmp_path, "--appendonly", "yes", "--appendfsync", "always") as server:
         settings = settings_of(tmp_path, server.url)
         empty = await ask(settings)
@@ -165,6 +170,8 @@ async def test_a_healthy_server_passes_until_it_starts_again(tmp_path: Path) -> 
         server.kill()
         server.start()
         stale = await ask(settings)
+        async with await open_store(settings):
+            called = await ask(settings)
 
     of_host = {"git", "models", "terminal"}
     seen = [(name, each.level) for name, each in (*empty.items(), *served.items())]
@@ -173,8 +180,24 @@ async def test_a_healthy_server_passes_until_it_starts_again(tmp_path: Path) -> 
     assert "none yet" in empty["incarnation"].found
     assert "fsynced" in served["durability"].found
     assert "1 active" in served["swarms"].found
-    assert stale["incarnation"].level is Level.WARN
-    assert "any command goes on" in stale["incarnation"].mend
+    assert stale["incarnation"].level is Level.FAIL
+    assert "skep swarm list" in stale["incarnation"].mend
+    assert called["incarnation"].level is Level.OK
+
+
+async def test_a_server_that_started_again_without_work_only_warns(tmp_path: Path) -> None:
+    """Nothing waits for a call, so nothing is wrong yet."""
+    with RedisProcess(tmp_path, "--appendonly", "yes") as server:
+        settings = settings_of(tmp_path, server.url)
+        async with await open_store(settings):
+            pass
+        written(server.port)
+        server.kill()
+        server.start()
+        found = await ask(settings)
+
+    assert found["incarnation"].level is Level.WARN
+    assert "any command goes on" in found["incarnation"].mend
 
 
 async def test_a_lost_incarnation_is_found(tmp_path: Path) -> None:
@@ -404,3 +427,33 @@ def test_a_terminal_without_unicode_is_found(shell: Shell) -> None:
     assert asked.code == 0, asked.out
     assert "warn terminal" in asked.out
     assert "mend: Set a UTF-8 locale" in asked.out
+
+
+async def test_processes_that_wait_to_be_woken_are_counted(settings: Settings) -> None:
+    """The doctor tells where the processes of a file wake each other, and makes nothing there."""
+    folder = hints_folder(settings.state_folder / "skep.db")
+    before = await ask(settings)
+    was_made = folder.exists()
+    async with await open_store(settings) as store:
+        await store.work.claim(offer(), limit=1, patience_s=0.01)
+        waiting = await ask(settings)
+
+    assert not was_made
+    assert before["wake-ups"].found == f"{folder}: 0 waiting"
+    assert waiting["wake-ups"].found == f"{folder}: 1 waiting"
+
+
+async def test_processes_that_cannot_wake_each_other_are_found(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder too long for a socket, or of somebody else, warns and says what it costs."""
+    with foreign_folder() as folder:
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        foreign = checks_sqlite.wake_ups(settings.state_folder / "skep.db")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / ("x" * 90)))
+    long = (await ask(settings))["wake-ups"]
+
+    assert (long.level, foreign.level) == (Level.WARN, Level.WARN)
+    assert "after up to 2 s" in long.found
+    assert "shorter" in long.mend
+    assert "folder of your own" in foreign.mend

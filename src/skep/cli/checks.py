@@ -20,6 +20,7 @@ from skep.agent.catalog import read_catalog
 from skep.cli.ids import short
 from skep.policy.endings import is_stalled
 from skep.ports.inspection import Underway
+from skep.records.errors import AgentFileInvalid
 
 GIT_ANSWER_S: Final = 10.0
 """How long the doctor waits for git to tell its version."""
@@ -80,15 +81,20 @@ def state_folder(folder: Path) -> Finding:
         note = "writable" if here == folder else "not there yet; it will be made"
         return ok("state folder", f"{folder}: {note}")
     reason = "is not writable for this user" if here.is_dir() else "is no folder"
-    mend = f"Give it to this user (chown, chmod u+rwx {here}), or work in another folder."
+    reason += ", so no report and no store can be written"
+    mend = f"Give it to this user: chown $USER {here} && chmod u+rwx {here}; or work elsewhere."
     if not here.is_dir():
         mend = f"Move the file {here} away, or work in another folder."
     return fail("state folder", f"{here} {reason}", mend)
 
 
 def agent_files(project: Path) -> Finding:
-    """Read the project's own agents. Raises `AgentFileInvalid`."""
-    catalog = read_catalog(project)
+    """Read the project's own agents."""
+    try:
+        catalog = read_catalog(project)
+    except AgentFileInvalid as error:
+        mend = f"Write it as docs/howto/own-role.md shows, or: mv {error.path} {error.path}.off"
+        return fail("agent files", f"{error.message} Nothing is worked on here until then.", mend)
     own = sum(role.source != "built in" for role in catalog.roles.values())
     if catalog.warnings:
         mend = "Take the field out of the file, or write it as `skep agents show` does."

@@ -25,8 +25,8 @@ def version(facts: Facts) -> Finding:
     name = "Valkey" if "valkey_version" in facts else "Redis"
     shown = f"{name} {facts.get('valkey_version', facts['redis_version'])}"
     if tuple(int(part) for part in facts["redis_version"].split(".")[:2]) < VERSION_FLOOR:
-        mend = "Use Redis 7.0, Valkey 7.2, or later."
-        return fail("server", f"{shown} has no functions", mend)
+        mend = "Use Redis 7.0, Valkey 7.2, or later: docker run -p 6379:6379 valkey/valkey:8"
+        return fail("server", f"{shown} has no functions, and all of Skep's operations are", mend)
     return ok("server", shown)
 
 
@@ -93,6 +93,7 @@ def clocks(*, server_s: float, host_s: float) -> Finding:
     """Compare the server's clock, which sets all times of the store, with this host's."""
     apart = abs(server_s - host_s)
     ahead = "server ahead" if server_s > host_s else "this host ahead"
+    ahead += ": times of tasks and leases mean something else on each"
     mend = "Set both clocks by NTP: timedatectl set-ntp true"
     if apart > CLOCK_FAIL_S:
         return fail("clocks", f"{apart:.1f} s apart, {ahead}", mend)
@@ -109,6 +110,21 @@ def incarnation(facts: Facts) -> Finding:
         mend = "Restore what is missing from a backup, or start skep work, which opens a new one."
         return fail("incarnation", f"{facts['swarms']} swarms, but no incarnation", mend)
     if facts["known_run_id"] != facts["run_id"]:
-        mend = "Nothing to do if it was meant; skep work or any command goes on from here."
-        return warn("incarnation", "stale: the server started again since Skep last called", mend)
+        return _stale(int(facts["active"]))
     return ok("incarnation", facts["incarnation"])
+
+
+def _stale(active: int) -> Finding:
+    """Judge a server that nobody has called in this life: started again, or restored from a copy.
+
+    From outside the two look alike (ADR 0011).
+    """
+    found = "stale: the server was started again, or restored, since Skep last called"
+    if not active:
+        mend = "Nothing to do if it was meant; skep work or any command goes on from here."
+        return warn("incarnation", found, mend)
+    mend = (
+        "Go on from what it has: skep swarm list; then ask again. If it was restored from a copy,"
+        " what was acknowledged after the copy is lost: put a newer one in its place first."
+    )
+    return fail("incarnation", f"{found}; nobody goes on with its {active} active swarms", mend)

@@ -1,10 +1,11 @@
 """What the doctor looks at around a SQLite store and, by a connection that cannot write, in it."""
 
+import os
 from pathlib import Path
 from typing import Final
 
 from skep.cli.checks import Finding, fail, is_there, is_writable, nearest, ok, warn
-from skep.compose import network_file_system, sqlite_library
+from skep.compose import hints_folder, network_file_system, sqlite_library
 from skep.ports.inspection import FileLook
 
 DISK_FREE_WARN_BYTES: Final = 1024**3
@@ -15,6 +16,12 @@ DISK_FREE_FAIL_BYTES: Final = 50 * 1024**2
 
 WAL_WARN_BYTES: Final = 64 * 1024**2
 """A write-ahead log over this size is held up by somebody who reads and does not end."""
+
+SOCKET_FOLDER_BYTES_MAX: Final = 80
+"""The path of a socket has room for 104 bytes at least, and its name takes up to 22."""
+
+POLL_S: Final = 2
+"""How often a process looks by itself for what another one has written."""
 
 SCAN_BYTES_MAX: Final = 4 * 1024**3
 """A larger file is not read from end to end."""
@@ -48,12 +55,16 @@ def file_system(path: Path) -> Finding:
     return ok("file system", "local")
 
 
-def disk(free_bytes: int) -> Finding:
-    """Look at the room that is left on the disk."""
+def disk(free_bytes: int, *, where: Path = Path()) -> Finding:
+    """Look at the room that is left on the disk, of which `where` is a folder."""
     found = f"{sized(free_bytes)} free"
-    mend = "Free some of the disk, or move the store to another."
+    mend = (
+        f"Free some of the disk: du -xh {where} | sort -h | tail;"
+        " or say a store on another: --store sqlite:///PATH"
+    )
     if free_bytes < DISK_FREE_FAIL_BYTES:
-        return fail("disk", f"{found}, less than {sized(DISK_FREE_FAIL_BYTES)}", mend)
+        found += f", less than {sized(DISK_FREE_FAIL_BYTES)}: a full disk stops all work"
+        return fail("disk", found, mend)
     if free_bytes < DISK_FREE_WARN_BYTES:
         return warn("disk", f"{found}, less than {sized(DISK_FREE_WARN_BYTES)}", mend)
     return ok("disk", found)
@@ -65,6 +76,22 @@ def wal(size_bytes: int) -> Finding:
         mend = "End the process that has read the file for so long; the next commit cuts the log."
         return warn("write-ahead log", f"{sized(size_bytes)}, over {sized(WAL_WARN_BYTES)}", mend)
     return ok("write-ahead log", sized(size_bytes))
+
+
+def wake_ups(path: Path) -> Finding:
+    """Look whether the processes of a file can wake each other, and how many wait to be."""
+    folder = hints_folder(path)
+    late = f"work of other processes is seen after up to {POLL_S} s"
+    if len(os.fsencode(folder)) > SOCKET_FOLDER_BYTES_MAX:
+        mend = "Set TMPDIR to a shorter folder of your own."
+        return warn("wake-ups", f"{folder} is too long for a socket: {late}", mend)
+    here = nearest(folder)
+    is_ours = here not in (folder, folder.parent) or here.stat().st_uid == os.getuid()
+    if not (is_ours and here.is_dir() and is_writable(here)):
+        mend = f"Remove {here}, or set TMPDIR to a folder of your own."
+        return warn("wake-ups", f"{here} is not this user's: {late}", mend)
+    waiting = len(list(folder.iterdir())) if here == folder else 0
+    return ok("wake-ups", f"{folder}: {waiting} waiting")
 
 
 def is_scannable(path: Path) -> bool:

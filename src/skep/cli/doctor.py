@@ -110,7 +110,11 @@ async def _store(settings: Settings) -> AsyncGenerator[Finding]:
         path = sqlite_path(url)
     except InvalidInput:
         scheme = url.partition(":")[0]
-        yield fail("store", f"a URL that begins with {scheme!r} is not known", URL_MEND)
+        yield fail(
+            "store",
+            f"a URL that begins with {scheme!r} is not known: no work can be stored",
+            URL_MEND,
+        )
         yield _unseen("no store was found by its URL")
         return
     async for finding in _sqlite(path):
@@ -127,14 +131,20 @@ async def _sqlite(path: Path) -> AsyncGenerator[Finding]:
         ("sqlite", sqlite.library),
         ("store folder", partial(sqlite.folder, path)),
         ("file system", partial(sqlite.file_system, path)),
-        ("disk", lambda: sqlite.disk(shutil.disk_usage(nearest(path.absolute())).free)),
+        ("disk", partial(_disk, path)),
         ("write-ahead log", lambda: sqlite.wal(sqlite.wal_bytes(path))),
+        ("wake-ups", partial(sqlite.wake_ups, path)),
     )
     for what, check in checks:
         yield await made(what, check)
     if exists:
         async for finding in _inside(path):
             yield finding
+
+
+def _disk(path: Path) -> Finding:
+    folder = nearest(path.absolute().parent)
+    return sqlite.disk(shutil.disk_usage(folder).free, where=folder)
 
 
 async def _inside(path: Path) -> AsyncGenerator[Finding]:

@@ -18,7 +18,7 @@ async def look_into(
 ) -> tuple[Mapping[str, str], Underway | None]:
     """Ask a server about itself and what runs in its store, and change nothing.
 
-    Gives its INFO and, besides: `time` and `host_time` in seconds; `swarms`, how many;
+    Gives its INFO and, besides: `time` and `host_time` in seconds; `swarms` and `active`, how many;
     `incarnation` and `known_run_id`, as Skep last wrote them; `appendfsync`, missing where it
     must not be asked. Raises `StoreError`, `ValueError` for the URL, or `ImportError`.
     """
@@ -30,11 +30,13 @@ async def look_into(
         incarnation, run_id = await wire.command("HMGET", "skep:meta", "incarnation", "run_id")
         facts |= {"incarnation": incarnation or "", "known_run_id": run_id or ""}
         facts["swarms"] = str(await wire.command("ZCARD", reading.INDEX))
+        active = f"swarm:status:{SwarmStatus.ACTIVE}"
+        facts["active"] = str(await wire.command("SCARD", active))
         with suppress(StoreError):
             facts["appendfsync"] = (await wire.command("CONFIG", "GET", "appendfsync"))[1]
         found_underway = None
         with suppress(StoreError):
-            ids = sorted(await wire.command("SMEMBERS", f"swarm:status:{SwarmStatus.ACTIVE}"))
+            ids = sorted(await wire.command("SMEMBERS", active))
             swarms = [await reading.swarm(wire, SwarmId(each)) for each in reversed(ids[-limit:])]
             at_work = [each.id for each in swarms if is_at_work(each)]
             found_underway = underway(swarms, [await reading.tasks(wire, each) for each in at_work])
