@@ -60,21 +60,16 @@ def asked(stream: BufferedIOBase) -> Sequence[str]:
 
 def reply(words: Sequence[str], info: Mapping[str, str], clock_off_s: float) -> bytes:
     """Answer one command as a server without any swarm does."""
-    match words[0].upper():
-        case "INFO":
-            return bulk("".join(f"{name}:{value}\r\n" for name, value in info.items()))
-        case "TIME":
-            return array(str(int(SystemClock().now() + clock_off_s)), "0")
-        case "HMGET":
-            return b"*2\r\n$-1\r\n$-1\r\n"
-        case "ZCARD" | "SCARD":
-            return b":0\r\n"
-        case "SMEMBERS":
-            return array()
-        case "CONFIG":
-            return array(words[2], "always")
-        case _:
-            return b"+OK\r\n"
+    answers = {
+        "INFO": bulk("".join(f"{name}:{value}\r\n" for name, value in info.items())),
+        "TIME": array(str(int(SystemClock().now() + clock_off_s)), "0"),
+        "HMGET": b"*2\r\n$-1\r\n$-1\r\n",
+        "ZCARD": b":0\r\n",
+        "SCARD": b":0\r\n",
+        "SMEMBERS": array(),
+        "CONFIG": array("appendfsync", "always"),
+    }
+    return answers.get(words[0].upper(), b"+OK\r\n")
 
 
 def array(*words: str) -> bytes:

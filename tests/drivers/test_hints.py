@@ -25,6 +25,7 @@ from skep.drivers.system import SystemChance, SystemClock
 from skep.records.event import Cursor
 from skep.records.ids import SwarmId
 from skep.records.lease import Grant
+from skep.testing.clock import ManualClock
 from skep.testing.samples import many, offer, submission
 
 NEVER_S = 3600.0
@@ -173,13 +174,25 @@ async def test_more_than_a_datagram_holds_is_told_as_everything(
         assert heard(swarms) == [EVERYTHING]
 
 
-async def test_whoever_comes_is_told_from_then_on(opened: Opened, folder: Path) -> None:
+def test_whoever_comes_is_told_from_then_on(folder: Path) -> None:
     """Sockets made in quick succession are seen, however coarse the folder's time of change is."""
-    store = await opened(folder)
-    for number in range(50):
-        with ears(folder, f"w.{number}") as ear:
-            await put(store, f"s{number}")
-            assert heard(ear) == [b"work"]
+    clock, topics = ManualClock(), {WORK_TOPIC}
+    teller = Hints(folder, Bell(), clock=clock, chance=SystemChance())
+    with contextlib.closing(teller), ears(folder, "w.first") as first:
+        coarse_time(folder)
+        teller.tell(topics)
+        with ears(folder, "w.second") as second:
+            coarse_time(folder)
+            teller.tell(topics)
+            clock.advance(1)
+            teller.tell(topics)
+
+            assert [len(heard(each)) for each in (first, second)] == [3, 2]
+
+
+def coarse_time(folder: Path) -> None:
+    """Set a folder's time of change as a file system does that cannot tell two changes apart."""
+    os.utime(folder, ns=(1, 1))
 
 
 async def test_the_socket_of_a_dead_process_is_removed(opened: Opened, folder: Path) -> None:
