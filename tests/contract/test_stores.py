@@ -86,6 +86,14 @@ class TestJournal(contract.JournalContract):
     """The journal of the store."""
 
 
+class TestAsking(contract.AskingContract):
+    """Asking people in the store."""
+
+
+class TestDeciding(contract.DecidingContract):
+    """Deciding in the store."""
+
+
 class TestLog(contract.LogContract):
     """The log of the store."""
 

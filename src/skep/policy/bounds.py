@@ -3,16 +3,22 @@
 from collections.abc import Sequence
 
 from skep.records import limits
+from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Order
 from skep.records.errors import InvalidInput, LimitExceeded
-from skep.records.outcome import Settlement, Succeeded, reason_of
+from skep.records.outcome import Blocked, Settlement, Succeeded, reason_of
 from skep.records.step import Entry, Record
 from skep.records.values import Json, canonical, is_storable
 
 
 def check_entries(entries: Sequence[Entry]) -> None:
-    """Refuse a step key or a value that is too long, or that no store can keep."""
+    """Refuse a step key or a value that is too long, or that no store can keep.
+
+    What a person decides is recorded by the decision alone, so its key is refused here.
+    """
     for entry in entries:
+        if entry.key.startswith(ASKED):
+            raise InvalidInput(f"A step key under {ASKED!r} belongs to a question to a person.")
         _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(entry.key))
         _check_text(entry.key, subject="step's key")
         if isinstance(entry, Record):
@@ -20,10 +26,42 @@ def check_entries(entries: Sequence[Entry]) -> None:
             _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
 
 
+def check_asks(asks: Sequence[Ask]) -> None:
+    """Refuse a question that is too large, or that no store can keep."""
+    for ask in asks:
+        if not ask.key.startswith(ASKED):
+            raise InvalidInput(f"The key of a question begins with {ASKED!r}.")
+        if not ask.question.strip():
+            raise InvalidInput("A question has words.")
+        _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(ask.key))
+        _bound("QUESTION_CHARS_MAX", limits.QUESTION_CHARS_MAX, len(ask.question))
+        size = _size(ask.detail, subject="detail of a question")
+        _bound("DETAIL_BYTES_MAX", limits.DETAIL_BYTES_MAX, size)
+        _check_text(ask.key + ask.question + canonical(ask.detail), subject="question")
+        if ask.expires_s is not None and not 0 < ask.expires_s <= limits.SECONDS_MAX:
+            raise LimitExceeded(
+                limit="SECONDS_MAX", allowed=limits.SECONDS_MAX, actual=ask.expires_s
+            )
+
+
+def check_replies(replies: Sequence[Reply]) -> None:
+    """Refuse a reply that nobody can give, or that is too large."""
+    for reply in replies:
+        if reply.verdict is Verdict.EXPIRED:
+            raise InvalidInput("A question expires by itself; approve or deny it.")
+        if not reply.by.strip():
+            raise InvalidInput("A decision needs the name of who made it.")
+        _bound("NAME_CHARS_MAX", limits.NAME_CHARS_MAX, len(reply.by))
+        _bound("DECISION_REASON_CHARS_MAX", limits.DECISION_REASON_CHARS_MAX, len(reply.reason))
+        _check_text(reply.by + reply.reason, subject="reply")
+
+
 def check_settlements(settlements: Sequence[Settlement]) -> None:
     """Refuse an outcome that is too large for its record, or that no store can keep."""
     for settlement in settlements:
         _check_text(reason_of(settlement.outcome), subject="reason of an outcome")
+        if isinstance(settlement.outcome, Blocked):
+            _bound("AWAITS_MAX", limits.AWAITS_MAX, len(settlement.outcome.awaits))
         if isinstance(settlement.outcome, Succeeded):
             size = _size(settlement.outcome.value, subject="value of an outcome")
             _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, size)

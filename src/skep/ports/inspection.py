@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from skep.records.approval import Approval
 from skep.records.event import Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Held
@@ -46,6 +47,7 @@ class Dump:
     steps: Sequence[Step]
     events: Sequence[Event]
     drains: Sequence[TaskRef]
+    approvals: Sequence[Approval]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

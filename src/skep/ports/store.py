@@ -12,10 +12,11 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page
-from skep.records.ids import SwarmId, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact, Settlement, SettleVerdict
@@ -99,7 +100,7 @@ class Leases(Protocol):
         ...
 
     async def sweep(self, *, limit: int = 256) -> Swept:
-        """Do up to `limit` of each thing that is due: lost leases, timers, edges, time-outs.
+        """Do up to `limit` of each thing that is due: leases, timers, edges, time-outs, expiries.
 
         Any number of processes may sweep at once; what it does is due whoever does it.
         """
@@ -122,6 +123,44 @@ class Journal(Protocol):
 
     async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
         """Read the journal of a run in the order in which the steps were opened."""
+        ...
+
+
+class Approvals(Protocol):
+    """Questions of running tasks to people, and what is decided of them."""
+
+    async def ask(self, asks: Sequence[Ask]) -> Sequence[AskAnswer]:
+        """Put questions under tokens, each with its open step in the run's journal.
+
+        Idempotent by task, run and key: asked again, it is the same question. Raises
+        `LimitExceeded` or `InvalidInput`, and then nothing was asked.
+        """
+        ...
+
+    async def decide(self, replies: Sequence[Reply]) -> Sequence[ReplyVerdict | SkepError]:
+        """Decide questions: record their steps, and wake the tasks that wait for them.
+
+        The first reply stands; the same verdict again changes nothing. Answers `AlreadyDecided`,
+        `ApprovalWithdrawn` or `ApprovalNotFound`.
+        """
+        ...
+
+    async def read(self, ids: Sequence[ApprovalId]) -> Sequence[Approval]:
+        """Read some questions in the order asked for. Raises `ApprovalNotFound`."""
+        ...
+
+    async def find(
+        self,
+        *,
+        swarm: SwarmId | None = None,
+        state: ApprovalState | None = None,
+        before: ApprovalId | None = None,
+        limit: int = 50,
+    ) -> Sequence[Approval]:
+        """Read questions, the newest first; `before` pages on from the last one read.
+
+        Raises `ApprovalNotFound` for `before`; a swarm that is not there has none.
+        """
         ...
 
 
@@ -209,6 +248,11 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     @property
     def journal(self) -> Journal:
         """Intents and results."""
+        ...
+
+    @property
+    def approvals(self) -> Approvals:
+        """Questions to people."""
         ...
 
     @property

@@ -8,13 +8,15 @@
     │   ├── ObjectiveNotServed  the offline model has no template for it
     │   ├── AgentUnknown        no agent, or no role, of that name
     │   └── AgentFileInvalid    a role file that cannot be read
-    ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound
+    ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound, ApprovalNotFound
     ├── Conflict
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
     │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
     │   ├── TaskNotDead         a replay of a task that did not fail
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
+    │   ├── AlreadyDecided      another decision of the same approval stands
+    │   ├── ApprovalWithdrawn   nobody waits for this decision any more
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── Diverged            a step met its own journal with another request
     │   └── IdentityInUse       another live process works under this identity
@@ -168,6 +170,18 @@ class ArtifactNotFound(NotFound):
     code = "artifact_not_found"
 
 
+class ApprovalNotFound(NotFound):
+    """There is no such approval."""
+
+    code = "approval_not_found"
+
+    def __init__(self, *, approval: str) -> None:
+        super().__init__(
+            f"There is no approval {approval!r}.", hint="`skep approvals list --all` shows them."
+        )
+        self.approval = approval
+
+
 class Conflict(SkepError):
     """What was asked does not fit the present state."""
 
@@ -218,6 +232,35 @@ class SwarmNotCompleted(Conflict):
     """The swarm did not complete, so it has no result."""
 
     code = "swarm_not_completed"
+
+
+class AlreadyDecided(Conflict):
+    """Another decision of the same approval stands."""
+
+    code = "already_decided"
+
+    def __init__(self, *, approval: str, verdict: str, by: str, when: str) -> None:
+        what = f"was {verdict} by {by}" if by else verdict
+        super().__init__(
+            f"Approval {approval} {what} at {when}, and that stands.",
+            hint="To have it asked anew, retry its task: skep swarm retry.",
+        )
+        self.approval = approval
+        self.verdict = verdict
+        self.by = by
+
+
+class ApprovalWithdrawn(Conflict):
+    """Nobody waits for this decision any more."""
+
+    code = "approval_withdrawn"
+
+    def __init__(self, *, approval: str, task: str) -> None:
+        super().__init__(
+            f"Approval {approval} was withdrawn: task {task} has ended or begun its next run.",
+            hint="A next run asks anew; see: skep approvals list",
+        )
+        self.approval = approval
 
 
 class Fenced(Conflict):

@@ -17,6 +17,8 @@ class Remark(StrEnum):
     PROGRESS = "task.progressed"
     LATE_RESULT = "task.result_came_late"
     STEP_UNKNOWN = "step.unknown"
+    APPROVAL_ASKED = "approval.asked"
+    APPROVAL_DECIDED = "approval.decided"
 
 
 EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Remark)})

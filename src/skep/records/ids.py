@@ -9,6 +9,8 @@ from typing_extensions import override
 SwarmId = NewType("SwarmId", str)
 TaskKey = NewType("TaskKey", str)
 WorkerId = NewType("WorkerId", str)
+ApprovalId = NewType("ApprovalId", str)
+"""Sixteen hex digits, made of a task, its run and a key: one question has one id."""
 
 NAME_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:#-]*")
 """What a task key, a queue, an agent or a capability may be called."""

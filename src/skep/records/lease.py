@@ -95,15 +95,17 @@ class Beat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Swept:
-    """What one sweep did, in tasks, swarms or edges."""
+    """What one sweep did, in tasks, swarms, edges or approvals."""
 
     lost: int = 0
     given_up: int = 0
     woken: int = 0
     drained: int = 0
     timed_out: int = 0
+    expired: int = 0
 
     @property
     def total(self) -> int:
         """How much was done in all; 0 means that nothing was due."""
-        return self.lost + self.given_up + self.woken + self.drained + self.timed_out
+        moved = self.lost + self.given_up + self.woken + self.timed_out
+        return moved + self.drained + self.expired

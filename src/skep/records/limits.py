@@ -47,6 +47,18 @@ RUN_STEPS_MAX: Final = 10_000
 STEP_KEY_CHARS_MAX: Final = 400
 """The logical path that names a step."""
 
+QUESTION_CHARS_MAX: Final = 1_000
+"""A question to a person."""
+
+DETAIL_BYTES_MAX: Final = 32 * 1024
+"""What exactly is asked for, beside a question."""
+
+DECISION_REASON_CHARS_MAX: Final = 1_000
+"""Why a person decided as they did."""
+
+AWAITS_MAX: Final = 64
+"""Approvals that one blocked task waits for."""
+
 SWARM_AGENTS_MAX: Final = 1_000
 """Tasks of one swarm that may run at once."""
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias, assert_never
 
+from skep.records.ids import ApprovalId
 from skep.records.lease import Token
 from skep.records.task import TaskMove
 from skep.records.values import Digest, Json, canonical, digest_of
@@ -72,9 +73,14 @@ class Snoozed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Blocked:
-    """The task waits for a person or a message."""
+    """The task waits for a person.
+
+    `awaits` names the approvals of this run any of whose decisions wakes it; without one it waits
+    for somebody to retry it.
+    """
 
     reason: str
+    awaits: tuple[ApprovalId, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +149,9 @@ def told(outcome: Outcome) -> dict[str, Json]:
             return {**_failure_told(outcome.failure), "wake_at": outcome.wake_at}
         case Snoozed():
             return {"reason": outcome.reason, "wake_at": outcome.wake_at}
-        case Blocked() | HandedBack():
+        case Blocked():
+            return {"reason": outcome.reason, "awaits": list[Json](outcome.awaits)}
+        case HandedBack():
             return {"reason": outcome.reason}
         case _:
             assert_never(outcome)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from skep.records.ids import TaskKey, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, TaskKey, TaskRef, WorkerId
 from skep.records.values import Json
 
 NORMAL_PRIORITY: Final = 5
@@ -128,7 +128,8 @@ class Task:
 
     `run` counts journal lines, `attempt` the grants of all runs, `failures` the failed and lost
     attempts of this run. `outcome` is the JSON text of a succeeded task's value, `reason` says
-    why a task failed, rests or was cancelled. Nobody waits for a task that `is_last`: what it
+    why a task failed, rests or was cancelled, `awaits` names the approvals that a blocked one
+    waits for. Nobody waits for a task that `is_last`: what it
     comes to is the swarm's.
     """
 
@@ -143,6 +144,7 @@ class Task:
     failures: int = 0
     outcome: str | None = None
     reason: str = ""
+    awaits: tuple[ApprovalId, ...] = ()
     worker: WorkerId | None = None
     lease_until: float | None = None
     hard_until: float | None = None

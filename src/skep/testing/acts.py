@@ -3,18 +3,32 @@
 from collections.abc import Sequence
 from typing import Unpack
 
+from skep.policy.approving import asked_as
 from skep.ports.store import Store
+from skep.records.approval import AskVerdict, ReplyVerdict, Verdict
 from skep.records.command import Receipt, ReceiptVerdict
+from skep.records.errors import SkepError
 from skep.records.event import Cursor, Event
-from skep.records.ids import SwarmId, TaskKey, TaskRef
-from skep.records.lease import Grant
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef
+from skep.records.lease import Grant, Token
 from skep.records.letter import DeadLetter
 from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
 from skep.records.step import Entry, StepAnswer
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.task import Task, TaskSpec, TaskStatus
 from skep.records.values import Json
-from skep.testing.samples import OfferFields, OrderFields, RequestFields, offer, order, submission
+from skep.testing.samples import (
+    Asking,
+    OfferFields,
+    OrderFields,
+    Replying,
+    RequestFields,
+    offer,
+    order,
+    question,
+    reply,
+    submission,
+)
 
 
 async def submit(
@@ -66,6 +80,25 @@ async def steer(
 async def write(store: Store, entry: Entry) -> StepAnswer:
     """Write one entry into the journal."""
     [answer] = await store.journal.write([entry])
+    return answer
+
+
+async def ask(store: Store, token: Token, name: str = "q", **fields: Unpack[Asking]) -> ApprovalId:
+    """Put a question, which must stand afterwards; gives its id."""
+    asked = question(token, name, **fields)
+    [answer] = await store.approvals.ask([asked])
+    assert answer.verdict is AskVerdict.ASKED, answer
+    return asked_as(asked)
+
+
+async def decide(
+    store: Store,
+    approval: ApprovalId,
+    verdict: Verdict = Verdict.APPROVED,
+    **fields: Unpack[Replying],
+) -> ReplyVerdict | SkepError:
+    """Reply to a question; gives what the store says to it."""
+    [answer] = await store.approvals.decide([reply(approval, verdict, **fields)])
     return answer
 
 

@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from typing_extensions import override
 
+from skep.policy.approving import asked_as
+from skep.records.approval import ApprovalState, Ask, AskVerdict, ReplyVerdict, Verdict
 from skep.records.command import Addition, Order, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, SkepError
 from skep.records.event import Cursor
 from skep.records.ids import WorkerId
 from skep.records.lease import BeatVerdict, Grant, Token
-from skep.records.outcome import Outcome, Settlement, SettleVerdict, Succeeded
+from skep.records.outcome import Blocked, Outcome, Settlement, SettleVerdict, Succeeded
 from skep.records.step import Effect, Intent, StepAnswer, StepVerdict
 from skep.records.swarm import SwarmMove
 from skep.records.task import TaskSpec
@@ -32,7 +34,9 @@ from skep.testing.samples import (
     intent,
     offer,
     order,
+    question,
     record,
+    reply,
     submission,
 )
 from skep.testing.strategies import (
@@ -74,6 +78,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.grants: list[Grant] = []
         self.settled: list[Settlement] = []
         self.intents: list[tuple[Intent, StepAnswer]] = []
+        self.asked: list[Ask] = []
         self.submitted: list[Submission] = []
         self.added: list[Addition] = []
         self.spawned = 0
@@ -321,6 +326,52 @@ class StoreMachine(RuleBasedStateMachine):
         [again] = self.all_of(lambda store: store.journal.write([announced]))
         if answer.verdict is StepVerdict.DIVERGED:
             assert again.verdict in {StepVerdict.DIVERGED, StepVerdict.FENCED}
+
+    # --- people -------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.grants)
+    @rule(
+        pick=PICKS,
+        name=st.sampled_from(STEP_KEYS),
+        expires_s=st.sampled_from([None, 1.0, 3.0]),
+        asks=st.sampled_from("qqqr"),
+        blocks=st.booleans(),
+    )
+    def ask(
+        self, pick: int, *, name: str, expires_s: float | None, asks: str, blocks: bool
+    ) -> None:
+        """Put a question, and perhaps wait for it and for others."""
+        token = _picked(self.grants, pick).token
+        asked = question(token, name, asks=asks, expires_s=expires_s)
+        [answer] = self.all_of(lambda store: store.approvals.ask([asked]))
+        if answer.verdict in {AskVerdict.ASKED, AskVerdict.DECIDED}:
+            self.asked.append(asked)
+            assert self.all_of(lambda store: store.approvals.ask([asked])) == [answer]
+        if blocks and self.asked:
+            awaits = tuple(asked_as(each) for each in [*self.asked[-2:], _picked(self.asked, pick)])
+            self._settle([Settlement(token=token, outcome=Blocked(reason="asks", awaits=awaits))])
+
+    @precondition(lambda self: self.asked)
+    @rule(pick=PICKS, verdict=st.sampled_from([Verdict.APPROVED, Verdict.DENIED]))
+    def decide(self, pick: int, verdict: Verdict) -> None:
+        """Decide a question, however old; the same again changes nothing, and nor does another."""
+        told = reply(asked_as(_picked(self.asked, pick)), verdict, by="ann", reason="so")
+        [first] = self.all_of(lambda store: store.approvals.decide([told]))
+        [again] = self.unmoved(lambda store: store.approvals.decide([told]))
+        is_decided = isinstance(first, ReplyVerdict)
+        assert type(first) is type(again)
+        assert (again is ReplyVerdict.ALREADY) is is_decided
+
+    @precondition(lambda self: self.asked)
+    @rule(pick=PICKS, state=st.sampled_from([None, *ApprovalState]), everywhere=st.booleans())
+    def look_for(self, pick: int, state: ApprovalState | None, *, everywhere: bool) -> None:
+        """Read questions in pages."""
+        asked = _picked(self.asked, pick)
+        swarm, before = (None if everywhere else asked.token.swarm), asked_as(asked)
+        self.unmoved(lambda store: store.approvals.find(swarm=swarm, state=state, limit=2))
+        self.unmoved(lambda store: store.approvals.find(swarm=swarm, state=state, before=before))
+
+    # --- following ----------------------------------------------------------------------------
 
     @precondition(lambda self: self.grants)
     @rule(pick=PICKS, seq=st.integers(0, 20), is_old=st.booleans())

@@ -2,8 +2,10 @@
 
 from typing import TypedDict, Unpack
 
+from skep.policy.approving import fingerprint_of
+from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Addition, Order, Submission
-from skep.records.ids import SwarmId, TaskKey, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
 from skep.records.limits import SWARM_AGENTS_MAX
 from skep.records.outcome import ErrorClass, Failed, Failure, Retried
@@ -52,6 +54,21 @@ class OfferFields(TypedDict, total=False):
     kinds: frozenset[AgentKind]
     capabilities: frozenset[str]
     lease_s: float
+
+
+class Asking(TypedDict, total=False):
+    """What `question` takes besides its name."""
+
+    asks: str
+    detail: Json
+    expires_s: float | None
+
+
+class Replying(TypedDict, total=False):
+    """What `reply` takes besides its verdict."""
+
+    by: str
+    reason: str
 
 
 def task(key: str, *after: str, agent: str = "worker", **fields: Unpack[TaskFields]) -> TaskSpec:
@@ -126,6 +143,36 @@ def failed() -> Failed:
 def retried(wake_at: float) -> Retried:
     """Have the task try again at `wake_at`."""
     return Retried(failure=failure(ErrorClass.TRANSIENT), wake_at=wake_at)
+
+
+def question(
+    token: Token,
+    name: str = "q",
+    *,
+    asks: str = "May I?",
+    detail: Json = None,
+    expires_s: float | None = None,
+) -> Ask:
+    """Put a question; `name` is what its key ends with."""
+    return Ask(
+        token=token,
+        key=f"{ASKED}{name}",
+        fingerprint=fingerprint_of(asks, detail),
+        question=asks,
+        detail=detail,
+        expires_s=expires_s,
+    )
+
+
+def reply(
+    approval: ApprovalId,
+    verdict: Verdict = Verdict.APPROVED,
+    *,
+    by: str = "ann",
+    reason: str = "",
+) -> Reply:
+    """Reply to a question."""
+    return Reply(approval=approval, verdict=verdict, by=by, reason=reason)
 
 
 def intent(

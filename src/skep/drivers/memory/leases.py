@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from skep.drivers.memory.approvals import expire
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.state import SwarmRow, TaskRow
@@ -44,6 +45,7 @@ class MemoryLeases:
                 given_up=given_up,
                 woken=_wake(changes, limit),
                 drained=_drain(changes, limit),
+                expired=expire(changes, limit),
             )
 
     async def reconcile(self) -> int:

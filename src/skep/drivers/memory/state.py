@@ -5,10 +5,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from skep.ports.inspection import RingSeat
+from skep.records.approval import Approval
 from skep.records.command import Receipt
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
-from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Held, Offer
 from skep.records.outcome import Artifact
 from skep.records.step import Step
@@ -33,6 +34,7 @@ class TaskRow:
     spent: str = ""
     outcome: str | None = None
     reason: str = ""
+    awaits: tuple[ApprovalId, ...] = ()
     worker: WorkerId | None = None
     lease_until: float | None = None
     hard_until: float | None = None
@@ -62,6 +64,7 @@ class TaskRow:
             failures=self.failures,
             outcome=self.outcome,
             reason=self.reason,
+            awaits=self.awaits if self.status is TaskStatus.BLOCKED else (),
             worker=self.worker,
             lease_until=self.lease_until,
             hard_until=self.hard_until,
@@ -155,6 +158,7 @@ class Tables:
         self.lanes: dict[str, LaneRow] = {}
         self.journal: dict[tuple[TaskRef, int], dict[str, Step]] = {}
         self.commands: dict[str, tuple[str, Receipt]] = {}
+        self.approvals: dict[ApprovalId, Approval] = {}
         self.drains: dict[TaskRef, None] = {}
         self.blobs: dict[Digest, bytes] = {}
 

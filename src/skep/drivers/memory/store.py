@@ -2,6 +2,7 @@
 
 from typing import Self
 
+from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.reading import MemoryBlobs, MemoryJournal, MemoryLog, MemoryRegistry
@@ -21,6 +22,7 @@ class MemoryStore:
         self.work = MemoryWork(self._desk)
         self.leases = MemoryLeases(self._desk)
         self.journal = MemoryJournal(self._desk)
+        self.approvals = MemoryApprovals(self._desk)
         self.log = MemoryLog(self._desk)
         self.registry = MemoryRegistry(self._desk)
         self.blobs = MemoryBlobs(self._desk)
@@ -57,6 +59,7 @@ class MemoryStore:
                 steps=[step for line in lines for step in line.values()],
                 events=[event for swarm in swarms for event in swarm.events],
                 drains=sorted(tables.drains),
+                approvals=every_approval(tables),
             )
 
     async def forget_queues(self) -> None:

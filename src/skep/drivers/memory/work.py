@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from skep.drivers.memory.approvals import wait_for
 from skep.drivers.memory.changes import WORK_TOPIC, Changes
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.state import LaneRow, SwarmRow, TaskRow
@@ -21,6 +22,7 @@ from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Grant, Offer, Token
 from skep.records.limits import CLAIM_MAX
 from skep.records.outcome import (
+    Blocked,
     Failed,
     Outcome,
     Retried,
@@ -277,6 +279,8 @@ def _store_outcome(changes: Changes, task: TaskRow, outcome: Outcome) -> None:
     if isinstance(outcome, Succeeded):
         task.outcome, task.artifacts = canonical(outcome.value), outcome.artifacts
     changes.move(task, move_of(outcome), **told(outcome))
+    if isinstance(outcome, Blocked):
+        wait_for(changes, task, outcome.awaits)
     if task.status in TERMINAL:
         changes.consume_edges(task)
         changes.end_if_over(changes.tables.swarms[task.ref.swarm])

@@ -22,7 +22,7 @@ from skep.records.errors import (
     UnknownDependency,
 )
 from skep.records.event import Cursor, Event, Page
-from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, BeatVerdict, Grant, Token
 from skep.records.outcome import Artifact
 from skep.records.step import Effect, Step, StepAnswer, StepState, StepVerdict
@@ -170,6 +170,7 @@ def task_of(ref: TaskRef, fields: Fields, *, is_last: bool) -> Task:
         worker=WorkerId(fields["worker"]) if fields["worker"] else None,
         lease_until=_time(fields["lease_until"]),
         hard_until=_time(fields["hard_until"]),
+        awaits=_awaits(fields),
         wake_at=_time(fields["wake_at"]),
         started_at=_time(fields["started_at"]),
         ended_at=_time(fields["ended_at"]),
@@ -226,6 +227,12 @@ def event_of(swarm: SwarmId, text: str) -> Event:
         task=TaskKey(fields["task"]) if "task" in fields else None,
         data=fields["data"],
     )
+
+
+def _awaits(fields: Fields) -> tuple[ApprovalId, ...]:
+    """Read which approvals a blocked task waits for; a task that never was so has no field."""
+    names = fields.get("awaits", "") if fields["status"] == TaskStatus.BLOCKED else ""
+    return tuple(ApprovalId(each) for each in names.split(",") if each)
 
 
 def _time(text: str) -> float | None:

@@ -6,6 +6,7 @@ from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Order, Submission
 from skep.records.lease import Offer, Token
 from skep.records.outcome import (
+    Blocked,
     Failed,
     Retried,
     Settlement,
@@ -97,6 +98,8 @@ def settlement_ask(settlement: Settlement) -> str:
         fields["is_failure"] = True
     if isinstance(outcome, Retried | Snoozed):
         fields["wake_at"] = repr(float(outcome.wake_at))
+    if isinstance(outcome, Blocked):
+        fields["awaits"] = list[Json](outcome.awaits)
     if isinstance(outcome, Succeeded):
         fields["outcome"] = canonical(outcome.value)
         fields["artifacts"] = canonical(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from skep.drivers.bell import Watch
-from skep.drivers.redis import asks, letters, reading
+from skep.drivers.redis import asks, letters, questions, reading
 from skep.drivers.redis.answers import (
     beat_of,
     grant_of,
@@ -18,19 +18,22 @@ from skep.drivers.redis.life import FileUnproved, Life
 from skep.drivers.redis.staging import is_large, submit_by_pieces
 from skep.drivers.redis.wire import Wire
 from skep.policy.bounds import (
+    check_asks,
     check_blobs,
     check_entries,
     check_orders,
     check_remarks,
+    check_replies,
     check_settlements,
 )
 from skep.policy.plans import check_plan, check_request, check_tasks
 from skep.policy.steering import check_steering
 from skep.ports.system import Chance
+from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import ArtifactNotFound, SkepError
 from skep.records.event import Cursor, Page, is_news
-from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -165,10 +168,9 @@ class RedisLeases:
 
     async def sweep(self, *, limit: int = 256) -> Swept:
         """See `ports.store.Leases.sweep`."""
-        lost, given_up, woken, drained, timed_out = await self._desk.call("sweep", limit)
-        return Swept(
-            lost=lost, given_up=given_up, woken=woken, drained=drained, timed_out=timed_out
-        )
+        did = await self._desk.call("sweep", limit)
+        names = ("lost", "given_up", "woken", "drained", "timed_out", "expired")
+        return Swept(**dict(zip(names, did, strict=True)))
 
     async def reconcile(self) -> int:
         """See `ports.store.Leases.reconcile`."""
@@ -190,6 +192,42 @@ class RedisJournal:
     async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
         """See `ports.store.Journal.read`."""
         return await reading.steps(self._desk.wire, ref, run=run)
+
+
+class RedisApprovals:
+    """Questions to people."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def ask(self, asks: Sequence[Ask]) -> Sequence[AskAnswer]:
+        """See `ports.store.Approvals.ask`."""
+        check_asks(asks)
+        told = [questions.question_ask(each) for each in asks]
+        return [questions.ask_answer_of(row) for row in await self._desk.call("ask", *told)]
+
+    async def decide(self, replies: Sequence[Reply]) -> Sequence[ReplyVerdict | SkepError]:
+        """See `ports.store.Approvals.decide`."""
+        check_replies(replies)
+        told = [questions.reply_ask(each) for each in replies]
+        rows = await self._desk.call("decide", *told)
+        return list(map(questions.reply_answer_of, rows, replies))
+
+    async def read(self, ids: Sequence[ApprovalId]) -> Sequence[Approval]:
+        """See `ports.store.Approvals.read`."""
+        return await questions.some(self._desk.life, ids)
+
+    async def find(
+        self,
+        *,
+        swarm: SwarmId | None = None,
+        state: ApprovalState | None = None,
+        before: ApprovalId | None = None,
+        limit: int = 50,
+    ) -> Sequence[Approval]:
+        """See `ports.store.Approvals.find`."""
+        life = self._desk.life
+        return await questions.page(life, swarm=swarm, state=state, before=before, limit=limit)
 
 
 class RedisLog:

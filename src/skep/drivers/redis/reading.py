@@ -12,6 +12,7 @@ from skep.drivers.redis.answers import (
 )
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Dump, Edge, RingSeat
+from skep.records.approval import Approval
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
@@ -87,8 +88,8 @@ async def steps(wire: Wire, ref: TaskRef, *, run: int) -> list[Step]:
     return [step_of(ref, run, row) for row in rows]
 
 
-async def dump(wire: Wire, *, incarnation: str) -> Dump:
-    """Read everything; only for a store that is at rest."""
+async def dump(wire: Wire, *, incarnation: str, approvals: Sequence[Approval]) -> Dump:
+    """Read everything, the approvals being read; only for a store that is at rest."""
     ids = [SwarmId(each) for each in sorted(await wire.command("ZRANGE", INDEX, 0, -1))]
     refs = [ref for each in ids for ref in await _refs(wire, each)]
     rows = await _rows(wire, refs)
@@ -109,6 +110,7 @@ async def dump(wire: Wire, *, incarnation: str) -> Dump:
         drains=sorted(
             _ref(member) for member in await wire.command("ZRANGE", "skep:drains", 0, -1)
         ),
+        approvals=approvals,
     )
 
 

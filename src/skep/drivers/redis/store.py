@@ -4,13 +4,14 @@ from contextlib import AbstractAsyncContextManager
 from typing import Final, Self
 
 from skep.drivers.bell import Bell, Watch
-from skep.drivers.redis import reading
+from skep.drivers.redis import questions, reading
 from skep.drivers.redis.hints import Ears
 from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
 from skep.drivers.redis.library import library
 from skep.drivers.redis.life import Life, info_of
 from skep.drivers.redis.ports import (
     Desk,
+    RedisApprovals,
     RedisBlobs,
     RedisJournal,
     RedisLeases,
@@ -42,6 +43,7 @@ class RedisStore:
         self.work = RedisWork(desk)
         self.leases = RedisLeases(desk)
         self.journal = RedisJournal(desk)
+        self.approvals = RedisApprovals(desk)
         self.log = RedisLog(desk)
         self.registry = RedisRegistry(desk)
         self.blobs = RedisBlobs(desk)
@@ -102,7 +104,9 @@ class RedisStore:
 
     async def dump(self) -> Dump:
         """See `ports.inspection.Inspectable.dump`."""
-        return await reading.dump(self.desk.wire, incarnation=self.incarnation)
+        approvals = await questions.every(self.desk.life)
+        wire, incarnation = self.desk.wire, self.incarnation
+        return await reading.dump(wire, incarnation=incarnation, approvals=approvals)
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""

@@ -1,5 +1,6 @@
 """Who holds what, and what is due: renewal, reclaim, sweep, reconcile."""
 
+from skep.drivers.sqlite.approving import expire
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.lines import TaskLine
 from skep.drivers.sqlite.steering import cancel
@@ -58,6 +59,7 @@ def sweep(changes: Changes, *, limit: int) -> Swept:
         given_up=given_up,
         woken=_wake(changes, limit),
         drained=_drain(changes, limit),
+        expired=expire(changes, limit=limit),
     )
 
 

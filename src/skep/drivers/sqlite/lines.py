@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from skep.drivers.sqlite.db import Row
 from skep.records.codec import request_from, spec_from
 from skep.records.event import Event
-from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.step import Effect, Step, StepState
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import RetryPolicy, Task, TaskStatus
@@ -20,7 +20,7 @@ TASK_COLUMNS = (
 TASK_SEEN = (
     "s.id, t.key, t.ordinal, t.spec, t.status, t.unmet, t.run, t.attempt, t.failures, t.outcome,"
     " t.reason, t.worker, t.lease_until, t.hard_until, t.wake_at, t.started_at, t.ended_at,"
-    " NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n)"
+    " NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n), t.awaits"
 )
 """What a caller sees of a task; `task_of` reads it."""
 
@@ -87,7 +87,14 @@ def task_of(row: Row) -> Task:
         started_at=row[15],
         ended_at=row[16],
         is_last=bool(row[17]),
+        awaits=awaits_of(row[18]) if row[4] == TaskStatus.BLOCKED else (),
     )
+
+
+def awaits_of(text: str) -> tuple[ApprovalId, ...]:
+    """Read which approvals a task was left to wait for."""
+    ids = parsed(text)
+    return tuple(ApprovalId(str(each)) for each in ids) if isinstance(ids, list) else ()
 
 
 def swarm_of(row: Row) -> Swarm:

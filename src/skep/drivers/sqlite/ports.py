@@ -7,10 +7,12 @@ from typing import TypeVar
 
 from skep.drivers.bell import Watch
 from skep.drivers.sqlite import (
+    approving,
     claiming,
     journal,
     leases,
     letters,
+    questions,
     reading,
     settling,
     steering,
@@ -20,18 +22,21 @@ from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.policy.bounds import (
+    check_asks,
     check_blobs,
     check_entries,
     check_orders,
     check_remarks,
+    check_replies,
     check_settlements,
 )
 from skep.policy.fencing import is_current
 from skep.ports.system import Chance
+from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page, Remark, is_news
-from skep.records.ids import SwarmId, TaskRef, WorkerId
+from skep.records.ids import ApprovalId, SwarmId, TaskRef, WorkerId
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -155,6 +160,43 @@ class SqliteJournal:
     async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
         """See `ports.store.Journal.read`."""
         return await self._desk.reader.ask(partial(reading.steps, ref=ref, run=run))
+
+
+class SqliteApprovals:
+    """Questions to people."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def ask(self, asks: Sequence[Ask]) -> Sequence[AskAnswer]:
+        """See `ports.store.Approvals.ask`."""
+        check_asks(asks)
+        return await self._desk.writer.ask(
+            lambda changes: [approving.ask(changes, each) for each in asks]
+        )
+
+    async def decide(self, replies: Sequence[Reply]) -> Sequence[ReplyVerdict | SkepError]:
+        """See `ports.store.Approvals.decide`."""
+        check_replies(replies)
+        return await self._desk.writer.ask(
+            lambda changes: [approving.decide(changes, each) for each in replies]
+        )
+
+    async def read(self, ids: Sequence[ApprovalId]) -> Sequence[Approval]:
+        """See `ports.store.Approvals.read`."""
+        return await self._desk.reader.ask(partial(questions.some, ids=ids))
+
+    async def find(
+        self,
+        *,
+        swarm: SwarmId | None = None,
+        state: ApprovalState | None = None,
+        before: ApprovalId | None = None,
+        limit: int = 50,
+    ) -> Sequence[Approval]:
+        """See `ports.store.Approvals.find`."""
+        look = partial(questions.page, swarm=swarm, state=state, before=before, limit=limit)
+        return await self._desk.reader.ask(look)
 
 
 class SqliteLog:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from skep.drivers.sqlite import questions
 from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.lines import (
     STEP_SEEN,
@@ -132,6 +133,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
                 for event in _events(db, number(db, each.id), each.id, after=0, limit=-1)
             ],
             drains=_drains(db),
+            approvals=questions.every(db),
         )
     finally:
         db.run("COMMIT")

@@ -1,10 +1,12 @@
 """Outcomes come back: one judgement, one move, the edges it meets, and perhaps the swarm's end."""
 
+from skep.drivers.sqlite.approving import wait_for
 from skep.drivers.sqlite.changes import Changes, Column
 from skep.drivers.sqlite.lines import TaskLine
 from skep.policy.fencing import judge
 from skep.records.event import Remark
 from skep.records.outcome import (
+    Blocked,
     Failed,
     Outcome,
     Retried,
@@ -45,6 +47,8 @@ def _store_outcome(changes: Changes, line: TaskLine, outcome: Outcome, *, spent:
         columns["outcome"] = canonical(outcome.value)
         _keep_artifacts(changes, line, outcome)
     changes.move(line, move_of(outcome), told=told(outcome), **columns)
+    if isinstance(outcome, Blocked):
+        wait_for(changes, line, outcome.awaits)
     if line.status in TERMINAL:
         changes.consume_edges(line)
         changes.end_if_over(changes.sheet(line.swarm))

@@ -13,6 +13,7 @@ from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.ports import (
     Desk,
+    SqliteApprovals,
     SqliteBlobs,
     SqliteJournal,
     SqliteLeases,
@@ -39,6 +40,7 @@ class SqliteStore:
         self.work = SqliteWork(desk)
         self.leases = SqliteLeases(desk)
         self.journal = SqliteJournal(desk)
+        self.approvals = SqliteApprovals(desk)
         self.log = SqliteLog(desk)
         self.registry = SqliteRegistry(desk)
         self.blobs = SqliteBlobs(desk)

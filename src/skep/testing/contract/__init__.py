@@ -9,10 +9,12 @@ number in the contract stands in the name of its class or in its sentence.
 """
 
 from skep.testing.contract.adding import AddingContract
+from skep.testing.contract.asking import AskingContract
 from skep.testing.contract.blobs import BlobsContract
 from skep.testing.contract.capping import CappingContract
 from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
+from skep.testing.contract.deciding import DecidingContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
 from skep.testing.contract.journal import JournalContract
@@ -30,10 +32,12 @@ from skep.testing.contract.sweeping import SweepingContract
 
 __all__ = [
     "AddingContract",
+    "AskingContract",
     "BlobsContract",
     "CappingContract",
     "ClaimingContract",
     "CrashContract",
+    "DecidingContract",
     "FairnessContract",
     "FencingContract",
     "JournalContract",

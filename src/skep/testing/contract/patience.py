@@ -8,9 +8,9 @@ from typing import Final, TypeVar
 from skep.records.event import Cursor
 from skep.records.ids import SwarmId
 from skep.records.lease import Grant
-from skep.records.outcome import HandedBack
+from skep.records.outcome import Blocked, HandedBack
 from skep.records.swarm import SwarmMove
-from skep.testing.acts import claim, claim_one, keys, settle, steer, submit, succeed
+from skep.testing.acts import ask, claim, claim_one, decide, keys, settle, steer, submit, succeed
 from skep.testing.clock import ManualClock
 from skep.testing.harness import InspectableStore
 from skep.testing.samples import addition, many, offer, retried, task
@@ -103,6 +103,18 @@ class PatienceContract:
         waiter = await waiting(patient(store))
 
         await steer(store, "s", SwarmMove.RESUME)
+
+        assert keys(await prompt(waiter)) == ["a"]
+
+    async def test_a_claim_is_woken_by_a_decision(self, store: InspectableStore) -> None:
+        """A task that waited for a person reaches a waiting worker."""
+        await submit(store, "s", task("a"))
+        grant = await claim_one(store)
+        asked = await ask(store, grant.token)
+        await settle(store, Blocked(reason="asks", awaits=(asked,)), grant)
+        waiter = await waiting(patient(store))
+
+        await decide(store, asked)
 
         assert keys(await prompt(waiter)) == ["a"]
 

@@ -24,6 +24,9 @@ NAMES: Final = {
     29: "Bounds",
     31: "Retention",
     33: "Same contract",
+    38: "Asked once",
+    39: "First decision",
+    40: "Withdrawn",
 }
 """The invariants of live state that a look at the store can prove."""
 

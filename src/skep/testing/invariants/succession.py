@@ -1,6 +1,7 @@
 """What may follow what: invariants that two dumps of one store show, taken one after the other."""
 
 from skep.ports.inspection import Dump
+from skep.records.approval import ApprovalState
 from skep.records.ids import SwarmId
 from skep.records.step import StepState
 from skep.records.task import TERMINAL
@@ -12,6 +13,7 @@ def check_step(before: Dump, after: Dump) -> None:
     _check_events(before, after)
     _check_journal(before, after)
     _check_tasks(before, after)
+    _check_approvals(before, after)
 
 
 def _check_events(before: Dump, after: Dump) -> None:
@@ -47,3 +49,13 @@ def _check_tasks(before: Dump, after: Dump) -> None:
         if task.status in TERMINAL and now.run == task.run:
             hold(1, f"{task.ref} left {task.status}", that=now.status is task.status)
             hold(17, f"{task.ref} changed its value", that=now.outcome == task.outcome)
+
+
+def _check_approvals(before: Dump, after: Dump) -> None:
+    now = {approval.id: approval for approval in after.approvals}
+    for approval in before.approvals:
+        kept = now.get(approval.id)
+        if kept is None:
+            raise InvariantBroken(31, f"approval {approval.id} was removed")
+        if approval.state is not ApprovalState.PENDING:
+            hold(39, f"{approval} has become {kept}", that=kept == approval)

@@ -6,7 +6,7 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended (05_life.lua)
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended (05_life.lua), approvals
 -- skep:lineage             hash   earlier run_id -> the mark at which it ended
 -- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
 -- skep:stage:<id>          string digest and swarm of a command whose plan is still coming in
@@ -34,6 +34,11 @@
 -- skep:dead                zset   members that failed, by the time of it
 -- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
+-- skep:approval:<id>       hash   one question to a person, and what was decided of it
+-- skep:approvals           zset   every question by its place in the order of asking
+-- skep:undecided           zset   those that nobody has decided, by the same
+-- skep:expiries            zset   those of them whose time runs out, by that time
+-- swarm:<id>:approvals     zset   the questions of one swarm, by the same place
 -- skep:rewriter:<run id>   string empty; one process has the append-only file written anew
 -- skep:blob:<sha256>       string content
 --

@@ -47,6 +47,10 @@ local function leave(s)
   end
   redis.call('DEL', base(s.id) .. ':seats')
   redis.call('ZREM', 'skep:deadlines', s.id)
+  for _, id in ipairs(redis.call('ZRANGE', base(s.id) .. ':approvals', 0, -1)) do
+    redis.call('ZREM', 'skep:undecided', id)
+    redis.call('ZREM', 'skep:expiries', id)
+  end
   s.seats = {}
   for _, member in ipairs(redis.call('ZRANGE', 'skep:drains', 0, -1)) do
     if unref(member) == s.id then redis.call('ZREM', 'skep:drains', member) end

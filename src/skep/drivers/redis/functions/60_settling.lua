@@ -21,6 +21,7 @@ local function settle(_, args)
       if ask.is_failure then columns.failures = task.failures + 1 end
       if ask.outcome then columns.outcome, columns.artifacts = ask.outcome, ask.artifacts end
       move(ctx, task, ask.move, ask.told, columns)
+      if ask.awaits then wait_for(ctx, task, ask.awaits) end
       if TERMINAL[task.status] then
         consume_edges(ctx, task, SETTLE_EDGES_MAX)
         end_if_over(ctx, sheet(ctx, task.id))

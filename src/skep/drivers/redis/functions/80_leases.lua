@@ -54,7 +54,7 @@ local function due_leases(ctx, limit)
   return due
 end
 
--- ARGV: now, limit. Answers {lost, given up, woken, drained, timed out}.
+-- ARGV: now, limit. Answers {lost, given up, woken, drained, timed out, expired}.
 local function sweep(_, args)
   local ctx, limit = begin(args[1]), tonumber(args[2])
   local over = redis.call('ZRANGEBYSCORE', 'skep:deadlines', '-inf', '(' .. num(ctx.at), 'LIMIT', 0, limit)
@@ -93,7 +93,7 @@ local function sweep(_, args)
   end
   local left = redis.call('ZRANGEBYSCORE', 'skep:staged', '-inf', num(ctx.at - STAGE_TTL_S), 'LIMIT', 0, 1)
   for _, id in ipairs(left) do discard(ctx, id, limit) end
-  return finish(ctx, {lost, given_up, woken, drained, #over})
+  return finish(ctx, {lost, given_up, woken, drained, #over, expire(ctx, limit)})
 end
 
 -- Rebuild the index of dead letters when it does not hold as many as the swarms count.

@@ -16,8 +16,13 @@ redis.register_function('LIBRARY_sweep', served(sweep))
 redis.register_function('LIBRARY_reconcile', served(reconcile))
 redis.register_function('LIBRARY_write', served(write))
 redis.register_function('LIBRARY_remark', served(remark))
+redis.register_function('LIBRARY_ask', served(ask_people))
+redis.register_function('LIBRARY_decide', served(decide))
 redis.register_function('LIBRARY_hold', served(hold))
 redis.register_function('LIBRARY_let_go', served(let_go))
 redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_look_at', callback = served(look_at), flags = {'no-writes'}
 }
