@@ -236,6 +236,88 @@ BUGS: Final = (
         new="  if step.state == 'recorded' then",
         breaks="I20 Fingerprint",
     ),
+    Bug(
+        name="lua-decision-wakes-nobody",
+        file="drivers/redis/functions/55_approvals.lua",
+        old="if task.status == 'blocked' and is_awaited(task, approval.id) then",
+        new="if false then",
+        breaks="I39 First decision",
+    ),
+    Bug(
+        name="lua-decision-before-settlement-lost",
+        file="drivers/redis/functions/55_approvals.lua",
+        old="  if is_decided then move(ctx, task, 'task.woken', '{}') end\n",
+        new="",
+        breaks="I39 First decision",
+    ),
+    Bug(
+        name="lua-withdrawn-is-decided",
+        file="drivers/redis/functions/55_approvals.lua",
+        old=(
+            "  if is_withdrawn(approval, task) then return "
+            "{'WITHDRAWN', approval.swarm, approval.task} end\n"
+        ),
+        new="",
+        breaks="I40 Withdrawn",
+    ),
+    Bug(
+        name="lua-any-question-gets-the-decision",
+        file="drivers/redis/functions/55_approvals.lua",
+        old="elseif approval.fingerprint ~= ask.fingerprint then",
+        new="elseif false then",
+        breaks="I38 Asked once",
+    ),
+    # --- SQLite: approvals ---
+    Bug(
+        name="decision-not-recorded",
+        file="drivers/sqlite/approving.py",
+        old="UPDATE step SET state = 'recorded', value = ? WHERE",
+        new="UPDATE step SET state = 'open', value = NULL WHERE ? <> '' AND",
+        breaks="I39 First decision",
+    ),
+    Bug(
+        name="expiry-wakes-the-withdrawn",
+        file="drivers/sqlite/approving.py",
+        old='f" AND NOT {questions.IS_OVER} ORDER BY',
+        new='f" ORDER BY',
+        breaks="I40 Withdrawn",
+    ),
+    Bug(
+        name="awaits-the-questions-of-others",
+        file="drivers/sqlite/approving.py",
+        old='WHERE id = ? AND task = ? AND run = ?"',
+        new='WHERE id = ? AND ? AND ?"',
+        breaks="I39 First decision",
+    ),
+    # --- Memory and policy: approvals ---
+    Bug(
+        name="expiry-forgotten",
+        file="drivers/memory/approvals.py",
+        old="    for approval in due[:limit]:\n        _conclude(changes",
+        new="    for approval in due[:0]:\n        _conclude(changes",
+        breaks="Leases.sweep: expiries",
+    ),
+    Bug(
+        name="second-decision-overwrites",
+        file="policy/approving.py",
+        old="    if approval.decision is not None:\n        return judge_second",
+        new="    if approval.decision is None and reply.by == '':\n        return judge_second",
+        breaks="I39 First decision",
+    ),
+    Bug(
+        name="question-fingerprint-ignored",
+        file="policy/approving.py",
+        old="    if approval.fingerprint != ask.fingerprint:\n        return AskVerdict.DIVERGED\n",
+        new="",
+        breaks="I38 Asked once",
+    ),
+    Bug(
+        name="worker-answers-itself",
+        file="policy/bounds.py",
+        old="        if entry.key.startswith(ASKED):\n",
+        new="        if entry.key == ASKED:\n",
+        breaks="I39 First decision",
+    ),
     # --- SQLite: plans and edges ---
     Bug(
         name="edge-never-met",

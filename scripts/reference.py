@@ -67,11 +67,14 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     TaskMove.FAIL: ("class, code, reason", "It failed for good."),
     TaskMove.RETRY: ("class, code, reason, wake_at", "The attempt failed; it rests until then."),
     TaskMove.SNOOZE: ("reason, wake_at", "It waits for a quota; no failure."),
-    TaskMove.BLOCK: ("reason", "It waits for a person."),
+    TaskMove.BLOCK: (
+        "reason, awaits",
+        "It waits for a person: for decisions of the approvals in `awaits`, else for a retry.",
+    ),
     TaskMove.HAND_BACK: ("reason", "Its worker gave it back unfinished; no failure."),
     TaskMove.LOSE: ("reason, failures", "Its lease was lost; it is ready again."),
     TaskMove.GIVE_UP: ("reason, failures", "Its lease was lost once too often."),
-    TaskMove.WAKE: ("", "Its sleep is over; it is ready."),
+    TaskMove.WAKE: ("", "Its sleep is over, or what it awaits is decided; it is ready."),
     TaskMove.CANCEL: ("reason", "It will not be done."),
     TaskMove.REOPEN: ("run", "A retry; this run begins."),
     SwarmMove.START: ("tasks", "The swarm was stored with its whole plan."),
@@ -94,6 +97,14 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     Remark.STEP_RECORDED: ("key, effect, calls", "The result of a step stands in the journal."),
     Remark.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
+    Remark.APPROVAL_ASKED: (
+        "approval, key, question, expires_at",
+        "The task asks a person; `expires_at` is null when the question does not expire.",
+    ),
+    Remark.APPROVAL_DECIDED: (
+        "approval, key, verdict, by, reason",
+        "A person decided, or nobody did in time (`expired`).",
+    ),
     Remark.PROGRESS: ("text, fraction", "What the agent said; `fraction` only when it gave one."),
     Remark.LATE_RESULT: ("as of the outcome", "A result that came after the task was cancelled."),
 }

@@ -16,7 +16,7 @@ from skep.records.outcome import Blocked, HandedBack, Snoozed
 from skep.records.step import Effect
 from skep.records.swarm import SwarmMove
 from skep.records.task import RetryPolicy, TaskMove
-from skep.testing.acts import claim_one, events, settle, steer, submit, succeed, write
+from skep.testing.acts import ask, claim_one, decide, events, settle, steer, submit, succeed, write
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.memory import MemoryHarness
@@ -100,7 +100,11 @@ async def ends_of_tasks(store: Store, clock: ManualClock) -> None:
     await settle(store, retried(clock.now() + 1), grants[TaskKey("tried")])
     snoozed = Snoozed(reason="quota", wake_at=clock.now() + 1)
     await settle(store, snoozed, grants[TaskKey("snoozed")])
-    await settle(store, Blocked(reason="unknown"), grants[TaskKey("blocked")])
+    blocked = grants[TaskKey("blocked")]
+    asked = await ask(store, blocked.token)
+    await settle(store, Blocked(reason="asks", awaits=(asked,)), blocked)
+    await decide(store, asked)
+    await settle(store, Blocked(reason="unknown"), await claim_one(store))
     await settle(store, HandedBack(), grants[TaskKey("back")])
     clock.advance(2)
     await store.leases.sweep()

@@ -11,6 +11,7 @@ from skep.agent.failures import PermanentError
 from skep.agent.function import ROSTER, TaskContext
 from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.records.approval import Approval, ApprovalState, Decision
 from skep.records.errors import SkepError
 from skep.records.event import Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
@@ -25,7 +26,10 @@ agent = ROSTER.agent
 
 __all__ = [
     "AgentKind",
+    "Approval",
+    "ApprovalState",
     "DeadLetter",
+    "Decision",
     "Effect",
     "Event",
     "Fleet",

@@ -38,6 +38,25 @@ async def gated(task: skep.TaskContext) -> int:
     """Wait until somebody writes to the gate."""
     await asyncio.to_thread(lambda: open("gate").read())
     return os.getpid()
+
+
+@skep.agent("payer")
+async def payer(task: skep.TaskContext, expires_s: float | None = None) -> None:
+    """Ask before it pays."""
+    detail = {"to": "Zoë", "cents": 250}
+    decision = await task.approval("pay", "Pay 250?", detail=detail, expires_s=expires_s)
+    said = (decision.verdict, decision.by, decision.reason, str(decision.approved))
+    task.leave("said", "|".join(said))
+
+
+@skep.agent("torn")
+async def torn(task: skep.TaskContext) -> None:
+    """Ask, and at the first attempt hang before the attempt can end."""
+    try:
+        task.leave("said", (await task.approval("go", "Go on?")).verdict)
+    finally:
+        if task.attempt == 1:
+            await asyncio.Event().wait()
 '''
 
 
@@ -58,10 +77,10 @@ class Depot:
         begun.until("Ready: ")
         return begun
 
-    def submit(self, *agents: str) -> str:
+    def submit(self, *agents: str, **given: float) -> str:
         """Hand in a swarm with a task of each function agent; gives its id."""
         tasks = [
-            {"key": f"{agent}-{place}", "agent": agent, "kind": "function"}
+            {"key": f"{agent}-{place}", "agent": agent, "kind": "function", "input": given or None}
             for place, agent in enumerate(agents)
         ]
         plan = self.shell.folder / "plan.json"
@@ -73,6 +92,22 @@ class Depot:
         done = self.shell.skep("run", "--detach", "--queue", self.queue, "--json", *arguments)
         assert done.code == 0, done.err + done.out
         return done.json["swarm"]
+
+    def until(self, swarm: str, kind: str) -> None:
+        """Follow a swarm until something has happened in it."""
+        following = self.shell.begin("swarm", "events", swarm, "--follow", "--json")
+        self.workers.append(following)
+        following.until(f'"{kind}"')
+
+    def asked(self, swarm: str, *options: str) -> dict[str, str]:
+        """The one question of a swarm."""
+        done = self.shell.skep("approvals", "list", "--swarm", swarm, "--json", *options)
+        [approval] = done.json["approvals"]
+        return approval
+
+    def said(self, swarm: str) -> str:
+        """What the agent of a swarm left as `said`."""
+        return self.shell.skep("swarm", "artifacts", swarm, "said").out.strip()
 
     def watched(self, swarm: str) -> None:
         """Watch a swarm to its end, which must be a good one."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from skep.agent.asking import AwaitsDecision, blocked, parted
 from skep.agent.brief import Brief, Finding, Performer, Work
 from skep.agent.failures import failure_of
 from skep.agent.journal import RunJournal, UnknownEffect
@@ -47,13 +48,24 @@ async def attempt(grant: Grant, bench: Bench) -> Outcome:
     except Fenced as error:
         return HandedBack(reason=error.message)
     except Exception as error:  # noqa: BLE001 - the edge of an attempt
-        return outcome_of(
-            failure_of(error),
-            failures=grant.failures,
-            policy=grant.spec.retry,
-            now=bench.clock.now(),
-            chance=bench.chance.jitter,
-        )
+        return _failed(error, grant, bench)
+    except (AwaitsDecision, BaseExceptionGroup) as signal:
+        asked, other = parted(signal)
+        if isinstance(other, Exception):
+            return _failed(other, grant, bench)
+        if other is not None:
+            raise
+        return blocked(asked)
+
+
+def _failed(error: Exception, grant: Grant, bench: Bench) -> Outcome:
+    return outcome_of(
+        failure_of(error),
+        failures=grant.failures,
+        policy=grant.spec.retry,
+        now=bench.clock.now(),
+        chance=bench.chance.jitter,
+    )
 
 
 async def prepare(grant: Grant, bench: Bench) -> Brief:

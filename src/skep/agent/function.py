@@ -15,9 +15,11 @@ from typing import Final, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
 
+from skep.agent.asking import decision_on
 from skep.agent.brief import Brief, Finding, Work
 from skep.agent.spawning import add_all
 from skep.policy.plans import body_of
+from skep.records.approval import Decision
 from skep.records.command import Addition
 from skep.records.errors import AgentUnknown, InvalidInput
 from skep.records.step import Effect
@@ -139,6 +141,29 @@ class TaskContext:
         path = f"{STEP}/{name}" if key is None else f"{STEP}/{name}:{key}"
         value = await self._brief.journal.step(path, request, made, effect=effect)
         return cast("StepValue", value)
+
+    async def approval(
+        self,
+        name: str,
+        question: str,
+        *,
+        detail: object = None,
+        expires_s: float | None = None,
+        key: str | None = None,
+    ) -> Decision:
+        """Ask a person, and give the decision; `detail` is what exactly is asked for, as JSON.
+
+        While nobody has decided, the attempt ends here and the task holds no worker: the decision
+        wakes it, and the function runs again from its start. Without an answer for `expires_s`
+        the decision is that it expired, which approves nothing. A name used twice in a task needs
+        a `key` of its own.
+
+        Raises `Diverged` when this run asked something else under the name, `Fenced`,
+        `LimitExceeded`, or `InvalidInput`.
+        """
+        path = name if key is None else f"{name}:{key}"
+        asked_for = cast("Json", to_jsonable_python(detail))
+        return await decision_on(self._brief, path, question, detail=asked_for, expires_s=expires_s)
 
     def idempotency_key(self, name: str, *, key: str | None = None) -> str:
         """The key to send with the outside call of a step, equal in every attempt of the run."""

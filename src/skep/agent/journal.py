@@ -59,7 +59,7 @@ class RunJournal:
         when the call may have been made and must not be repeated, `Fenced` when the lease was
         lost, and whatever the call raises.
         """
-        self._use(key)
+        self.use(key)
         fingerprint = digest_of(canonical(request))
         known = self._steps.get(key)
         if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
@@ -73,7 +73,8 @@ class RunJournal:
         """The key under which an outside service may recognise a repeated call of this step."""
         return f"{self._token.ref}/{self._token.run}/{key}"
 
-    def _use(self, key: str) -> None:
+    def use(self, key: str) -> None:
+        """Take a key, which nobody else may use in this attempt. Raises `Diverged`."""
         if key in self._used:
             raise Diverged(
                 f"The step {key!r} is used twice in one run.",
@@ -94,7 +95,7 @@ class RunJournal:
         if answer.verdict is StepVerdict.FOUND:
             return answer.value
         if answer.verdict is not StepVerdict.OPENED:
-            raise _refusal(answer.verdict, key)
+            raise refusal_of(answer.verdict, key)
         return None
 
     async def _record(self, key: str, fingerprint: Digest, value: Json) -> Json:
@@ -102,7 +103,7 @@ class RunJournal:
         record = Record(token=self._token, key=key, fingerprint=fingerprint, value=text)
         (answer,) = await self._journal.write([record])
         if answer.verdict is not StepVerdict.RECORDED:
-            raise _refusal(answer.verdict, key)
+            raise refusal_of(answer.verdict, key)
         return await self._full(answer.value)
 
     async def _stored(self, value: Json) -> str:
@@ -123,7 +124,8 @@ class RunJournal:
 _NULL: Final = "null"
 
 
-def _refusal(verdict: StepVerdict, key: str) -> SkepError:
+def refusal_of(verdict: StepVerdict, key: str) -> SkepError:
+    """Say as an error why a step cannot be taken."""
     match verdict:
         case StepVerdict.DIVERGED:
             return Diverged(

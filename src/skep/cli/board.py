@@ -36,6 +36,7 @@ class Row:
     status: TaskStatus = TaskStatus.WAITING
     doing: str = ""
     reason: str = ""
+    awaits: Sequence[str] = ()
     began_at: float | None = None
     ended_at: float | None = None
 
@@ -85,6 +86,11 @@ class Board:
         return sum(row.status in statuses for row in self.rows.values())
 
     @property
+    def awaited(self) -> Sequence[str]:
+        """The approvals that tasks wait for."""
+        return [approval for row in self.rows.values() for approval in row.awaits]
+
+    @property
     def done(self) -> int:
         """How many tasks have ended, however they ended."""
         return self.count(*TERMINAL)
@@ -94,10 +100,17 @@ class Board:
         return now - self.began_at if self.began_at is not None else 0.0
 
 
+def awaited_in(event: Event) -> Sequence[str]:
+    """Name the approvals that a task waits for from this event on."""
+    awaits = event.data.get("awaits")
+    return [str(each) for each in awaits] if isinstance(awaits, list) else []
+
+
 def _apply(row: Row, event: Event) -> None:
     if event.kind in LEADS_TO:
         row.status = LEADS_TO[event.kind]
         row.reason = str(event.data.get("reason") or "")
+        row.awaits = awaited_in(event)
         row.doing = ""
         if event.kind == TaskMove.CLAIM:
             row.began_at, row.ended_at, row.doing = event.at, None, "asks its model"

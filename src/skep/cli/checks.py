@@ -148,7 +148,9 @@ def movable(underway: Underway) -> Finding:
     """Look for active swarms in which nothing can move by itself."""
     stuck = [short(each.id) for each in underway.swarms if is_stalled(each.counts)]
     if stuck:
-        mend = f"See what it waits for: skep swarm show {stuck[0]}; then retry or cancel it."
+        mend = (
+            f"See what it waits for: skep swarm show {stuck[0]}; then answer, retry or cancel it."
+        )
         return warn("swarms", f"{_named(stuck)}: active, but blocked tasks are all it has", mend)
     many = len(underway.swarms)
     count = f"the newest {many}" if many == ACTIVE_SWARMS_MAX else str(many)

@@ -170,6 +170,36 @@ DEADLETTERS: Final = (
     ),
 )
 
+APPROVALS: Final = (
+    Command(
+        name="list",
+        target="skep.cli.approvals:list_approvals",
+        help="List what tasks ask and nobody has answered, the newest first.",
+        examples=("skep approvals list", "skep approvals list --swarm last --all --json"),
+    ),
+    Command(
+        name="approve",
+        target="skep.cli.approvals:approve",
+        help="Let a task do what it asks for; it goes on at once.",
+        examples=(
+            "skep approvals approve 3fa8c1d2",
+            'skep approvals approve 3fa8c1d2 --reason "Seen and checked" --by ann',
+        ),
+    ),
+    Command(
+        name="deny",
+        target="skep.cli.approvals:deny",
+        help="Have a task go on without what it asks for.",
+        examples=('skep approvals deny 3fa8c1d2 --reason "Too dear"',),
+    ),
+    Command(
+        name="show",
+        target="skep.cli.approvals:show_approval",
+        help="Show what exactly is asked, and what was decided of it.",
+        examples=("skep approvals show 3fa8c1d2", "skep approvals show 3fa8c1d2 --json"),
+    ),
+)
+
 AGENTS: Final = (
     Command(
         name="list",
@@ -211,5 +241,6 @@ FAMILIES: Final = (
         help="See which tasks failed for good, and do them again.",
         commands=DEADLETTERS,
     ),
+    Family(name="approvals", help="Answer what tasks ask people.", commands=APPROVALS),
     Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

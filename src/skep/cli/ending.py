@@ -7,6 +7,7 @@ from typing import Final
 
 from rich.text import Text
 
+from skep.cli.asked import answer_with, awaited_by
 from skep.cli.board import Board
 from skep.cli.documents import write_json
 from skep.cli.export import Exported, default_report, export_artifacts, put_report, swarm_folder
@@ -133,6 +134,8 @@ def document(ending: Ending) -> dict[str, Json]:
 def next_step(ending: Ending) -> str:
     """Say what the user can do now."""
     name = short(ending.swarm.id)
+    if answer := answer_with(awaited_by(ending.tasks)):
+        return f"{answer}, then skep resume {name}"
     if ending.swarm.status is SwarmStatus.COMPLETED:
         return f"skep swarm show {name}"
     if ending.swarm.status not in ENDED and not is_stalled(ending.swarm.counts):
@@ -141,7 +144,9 @@ def next_step(ending: Ending) -> str:
 
 
 def waits_for(tasks: Sequence[Task], swarm: Swarm) -> str:
-    """Say which decision a swarm waits for; empty when it waits for none."""
+    """Say what a swarm waits for a person to do; empty when it waits for nobody."""
+    if asking := next((task for task in tasks if task.awaits), None):
+        return f"Task {asking.ref.key!r} waits for an answer. {asking.reason}"
     if swarm.status in ENDED or not is_stalled(swarm.counts):
         return ""
     blocked = next(task for task in tasks if task.status is TaskStatus.BLOCKED)

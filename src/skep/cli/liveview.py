@@ -8,6 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from skep.cli.asked import answer_with
 from skep.cli.board import Board, Row
 from skep.cli.screen import clean, glyph, shown_seconds
 from skep.ports.system import Clock
@@ -79,6 +80,8 @@ class LiveView:
         if board.status is not SwarmStatus.ACTIVE:
             text.append(separator)
             text.append(board.status, STYLES_OF_SWARM.get(board.status, "bold"))
+        if answer := answer_with(board.awaited):
+            text.append(f"\nWaits for your answer: {answer}", "bold yellow")
         return text
 
     def _bar(self) -> Text:
@@ -139,7 +142,7 @@ class LiveView:
     def _shown(self) -> tuple[list[Row], int]:
         """Choose the rows that fit the height: those at work first, in the order of the plan."""
         rows = list(self._board.rows.values())
-        room = max(self._console.height - LINES_OF_HEADING, 3)
+        room = max(self._console.height - LINES_OF_HEADING - bool(self._board.awaited), 3)
         if len(rows) <= room:
             return rows, 0
         by_interest = sorted(rows, key=lambda row: _ORDER_WHEN_CROWDED.get(row.status, 4))

@@ -7,6 +7,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.live import Live
 
+from skep.cli.asked import answer_with
 from skep.cli.board import Board, Row
 from skep.cli.liveview import Heading, LiveView
 from skep.cli.screen import Screen, clean, is_live, shown_seconds
@@ -82,6 +83,8 @@ class Lines:
         reason = f": {clean(row.reason)}" if row.reason else ""
         line = f"{elapsed_s:6.1f} s  {_word(event, row):<14} {row.key} ({row.agent}){reason}"
         self._console.print(line, soft_wrap=True)
+        if answer := answer_with(row.awaits):
+            self._console.print(f"{'':10}Answer it: {answer}", soft_wrap=True)
 
 
 async def _known(handle: SwarmHandle, board: Board) -> AsyncIterator[Event]:

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from rich.table import Table
 from rich.text import Text
 
+from skep.cli.asked import answer_with, awaited_by
 from skep.cli.documents import swarm_json, task_json, write_json
 from skep.cli.ending import STYLES, near, waits_for
 from skep.cli.export import swarm_folder
@@ -62,7 +63,9 @@ async def show_swarm(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     report = swarm_folder(settings, state.id) / "report.md"
     if report.exists():
         screen.out.print(Text.assemble(("Report  ", "dim"), near(report)), soft_wrap=True)
-    screen.out.print(Text.assemble(("Next    ", "dim"), next_for(state, is_at_work=is_at_work)))
+    screen.out.print(
+        Text.assemble(("Next    ", "dim"), next_for(state, tasks, is_at_work=is_at_work))
+    )
     if state.counts.get(TaskStatus.FAILED):
         listed = f"skep deadletters list --swarm {short(state.id)}"
         screen.out.print(Text.assemble(("Failed  ", "dim"), listed))
@@ -83,9 +86,11 @@ async def list_tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     return 0
 
 
-def next_for(swarm: Swarm, *, is_at_work: bool) -> str:
+def next_for(swarm: Swarm, tasks: Sequence[Task], *, is_at_work: bool) -> str:
     """Say what a user can do with a swarm now."""
     name = short(swarm.id)
+    if answer := answer_with(awaited_by(tasks)):
+        return answer
     if is_at_work:
         return f"skep swarm watch {name}"
     if swarm.status is SwarmStatus.COMPLETED:

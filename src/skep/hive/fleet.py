@@ -7,6 +7,7 @@ from typing import Final, TypedDict
 from typing_extensions import Unpack
 
 from skep.agent.spawning import add_all
+from skep.hive.deciding import decide
 from skep.hive.orders import Ordered, give
 from skep.hive.planner import draft
 from skep.hive.registry import SwarmRegistry
@@ -15,10 +16,11 @@ from skep.policy.endings import is_stalled
 from skep.policy.plans import body_of
 from skep.ports.store import Store
 from skep.ports.system import Chance
+from skep.records.approval import Approval, ApprovalState, Reply, Verdict
 from skep.records.command import Addition, Order
 from skep.records.errors import SkepError, SwarmNotCompleted
 from skep.records.event import Cursor, Event
-from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact
 from skep.records.role import OFFLINE
@@ -36,6 +38,8 @@ from skep.records.task import Task, TaskSpec
 from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
+APPROVALS_MAX: Final = 1_000
+"""Approvals of one swarm that are listed at once."""
 
 
 class Asked(TypedDict, total=False):
@@ -132,6 +136,37 @@ class Fleet:
         ]
         return dict(zip(meant, await give(self.store, orders), strict=True))
 
+    async def approvals(
+        self,
+        *,
+        swarm: str | None = None,
+        state: ApprovalState | None = ApprovalState.PENDING,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> Sequence[Approval]:
+        """List what tasks ask people, newest first: what is pending, or any state with None.
+
+        `before` is the id of the last one seen, to page on from. Raises `ApprovalNotFound` for it.
+        """
+        return await self.store.approvals.find(
+            swarm=SwarmId(swarm) if swarm is not None else None,
+            state=state,
+            before=ApprovalId(before) if before is not None else None,
+            limit=limit,
+        )
+
+    async def approve(self, approval: str, *, by: str, reason: str = "") -> Approval:
+        """Approve what a task asks for, which lets it go on; `by` says who decides.
+
+        Approved already, it stays so. Raises `AlreadyDecided`, `ApprovalWithdrawn` or
+        `ApprovalNotFound`.
+        """
+        return await decide(self.store, _reply(approval, Verdict.APPROVED, by=by, reason=reason))
+
+    async def deny(self, approval: str, *, by: str, reason: str = "") -> Approval:
+        """Deny what a task asks for, which lets it go on without; otherwise as `approve`."""
+        return await decide(self.store, _reply(approval, Verdict.DENIED, by=by, reason=reason))
+
 
 class SwarmHandle:
     """One swarm: its state, events, results, and the ways to steer it."""
@@ -152,8 +187,9 @@ class SwarmHandle:
     async def events(self, *, after: int = 0, follow: bool = True) -> AsyncIterator[Event]:
         """Give its events in order, from the one after `after`.
 
-        Following, it ends with the swarm, or when every task left waits for a person; else with
-        the last event there is. At least once for a caller that keeps the last seq it has seen.
+        Following, it ends with the swarm, or when every task left waits to be retried by a person;
+        through a wait for approvals it goes on. Else it ends with the last event there is. At
+        least once for a caller that keeps the last seq it has seen.
         """
         cursor = Cursor(incarnation="", swarm=self.id, seq=after)
         while True:
@@ -169,7 +205,8 @@ class SwarmHandle:
     async def result(self) -> Json:
         """Wait for the end, and give what the last task came to, or all of them by key.
 
-        Raises `SwarmNotCompleted` when the swarm failed, was cancelled, or waits for a person.
+        Approvals are waited for. Raises `SwarmNotCompleted` when the swarm failed, was cancelled,
+        or has a task that only a retry by a person brings on.
         """
         async for _ in self.events():
             pass
@@ -188,6 +225,21 @@ class SwarmHandle:
     async def report(self) -> str:
         """Write the report of what there is so far, in Markdown."""
         return written(await gather(self._store, self.id))
+
+    async def approvals(
+        self, *, state: ApprovalState | None = ApprovalState.PENDING
+    ) -> Sequence[Approval]:
+        """List what its tasks ask people, newest first; the newest thousand."""
+        found = self._store.approvals.find
+        return await found(swarm=self.id, state=state, limit=APPROVALS_MAX)
+
+    async def approve(self, approval: str, *, by: str, reason: str = "") -> Approval:
+        """Approve what a task asks for; as `Fleet.approve`."""
+        return await decide(self._store, _reply(approval, Verdict.APPROVED, by=by, reason=reason))
+
+    async def deny(self, approval: str, *, by: str, reason: str = "") -> Approval:
+        """Deny what a task asks for; as `Fleet.deny`."""
+        return await decide(self._store, _reply(approval, Verdict.DENIED, by=by, reason=reason))
 
     async def artifacts(self) -> Sequence[tuple[TaskRef, Artifact]]:
         """List what its tasks left behind."""
@@ -273,4 +325,10 @@ class SwarmHandle:
 
     async def _is_at_rest(self) -> bool:
         swarm = await self.state()
-        return swarm.status in ENDED or is_stalled(swarm.counts)
+        if swarm.status in ENDED or not is_stalled(swarm.counts):
+            return swarm.status in ENDED
+        return not any(task.awaits for task in await self.tasks())
+
+
+def _reply(approval: str, verdict: Verdict, *, by: str, reason: str) -> Reply:
+    return Reply(approval=ApprovalId(approval), verdict=verdict, by=by, reason=reason)

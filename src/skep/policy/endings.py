@@ -22,7 +22,10 @@ def ending(*, unserved_sinks: int) -> SwarmMove:
 
 
 def is_stalled(counts: Mapping[TaskStatus, int]) -> bool:
-    """Say whether a swarm waits for a person: tasks are blocked, and none is under way."""
+    """Say whether a swarm waits for a person: tasks are blocked, and none is under way.
+
+    Whether an answer or a retry brings it on is said by what its blocked tasks await.
+    """
     moving = (TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.SLEEPING)
     return counts.get(TaskStatus.BLOCKED, 0) > 0 and not any(counts.get(s, 0) for s in moving)
 

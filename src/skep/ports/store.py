@@ -232,7 +232,21 @@ class Blobs(Protocol):
         ...
 
 
-class Store(AbstractAsyncContextManager["Store"], Protocol):
+class Standing(Protocol):
+    """What a store says of itself."""
+
+    @property
+    def durability(self) -> Durability:
+        """The class of every acknowledged write."""
+        ...
+
+    @property
+    def incarnation(self) -> str:
+        """Which life of the store this is; tokens and cursors of another one are refused."""
+        ...
+
+
+class Store(Standing, AbstractAsyncContextManager["Store"], Protocol):
     """One live store with all its ports; closing it waits for what was asked before."""
 
     @property
@@ -268,14 +282,4 @@ class Store(AbstractAsyncContextManager["Store"], Protocol):
     @property
     def blobs(self) -> Blobs:
         """Large content."""
-        ...
-
-    @property
-    def durability(self) -> Durability:
-        """The class of every acknowledged write."""
-        ...
-
-    @property
-    def incarnation(self) -> str:
-        """Which life of the store this is; tokens and cursors of another one are refused."""
         ...
