@@ -29,9 +29,6 @@ SwarmName = Annotated[
 NAME: Final = re.compile(r"[\w.-]{1,64}")
 """What a queue or a worker may be called."""
 
-_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h)?")
-_SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0}
-
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -60,20 +57,6 @@ class Working(Common):
 
 COMMON: Final = Common()
 WORKING: Final = Working()
-
-
-def seconds(text: str) -> float:
-    """Read a length of time: `90`, `90s`, `10m` or `2h`. Raises `InvalidInput`.
-
-    >>> seconds("90"), seconds("10m"), seconds("1.5h")
-    (90.0, 600.0, 5400.0)
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or float(match[1]) == 0:
-        raise InvalidInput(
-            f"{text!r} is no length of time.", hint="Say 90 or 90s, 10m, or 2h for two hours."
-        )
-    return float(match[1]) * _SECONDS[match[2] or "s"]
 
 
 def parted(text: str) -> frozenset[str]:

@@ -11,6 +11,7 @@ from skep.records.lease import Held
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
+from skep.records.values import Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,15 @@ class RingSeat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A content that is kept: when it was last put, and which swarms refer to it."""
+
+    digest: Digest
+    put_at: float
+    users: Sequence[SwarmId]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Dump:
     """The whole observable state of a store, each part in a stable order."""
 
@@ -48,6 +58,7 @@ class Dump:
     events: Sequence[Event]
     drains: Sequence[TaskRef]
     approvals: Sequence[Approval]
+    contents: Sequence[Content]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from skep.ports.retention import Retention
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
@@ -41,8 +42,9 @@ class Work(Protocol):
     async def submit(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SkepError]:
         """Store whole swarms; tasks that wait for nothing are ready at once.
 
-        Idempotent by command id. Answers `PlanRefused` and its kinds, or `CommandConflict`; of a
-        refused submission nothing is stored.
+        Idempotent by command id. Answers `PlanRefused` and its kinds, `CommandConflict`, or
+        `ArtifactNotFound` for a content that it refers to and that is not kept; of a refused
+        submission nothing is stored.
         """
         ...
 
@@ -50,7 +52,8 @@ class Work(Protocol):
         """Add tasks to live swarms, from outside (open plans only) or under a task's token.
 
         Idempotent by command id. Answers `SwarmClosed`, `SwarmNotFound`, `PlanRefused` and its
-        kinds, or `CommandConflict`; of a refused addition nothing is stored.
+        kinds, `CommandConflict`, or `ArtifactNotFound` as for `submit`; of a refused addition
+        nothing is stored.
         """
         ...
 
@@ -68,7 +71,8 @@ class Work(Protocol):
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
         """Store what became of attempts: result, edges, newly ready tasks, lease, events.
 
-        Exactly once per grant: repeated, it answers ALREADY and changes nothing.
+        Exactly once per grant: repeated, it answers ALREADY and changes nothing. An outcome that
+        refers to a content that is not kept is FENCED: the attempt is lost, as with its worker.
         """
         ...
 
@@ -117,7 +121,8 @@ class Journal(Protocol):
     async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
         """Store intents and results in order, so that one call can settle a step and open the next.
 
-        Durable before it answers. Write once: the value that stands is the first one stored.
+        Durable before it answers. Write once: the value that stands is the first one stored. A
+        result that refers to a content that is not kept is MISSING.
         """
         ...
 
@@ -224,7 +229,10 @@ class Blobs(Protocol):
     """Content by hash: stored once, never changed."""
 
     async def put(self, contents: Sequence[bytes]) -> Sequence[Digest]:
-        """Keep contents and give their SHA-256. Raises `LimitExceeded` over BLOB_BYTES_MAX."""
+        """Keep contents and give their SHA-256. Raises `LimitExceeded` over BLOB_BYTES_MAX.
+
+        Putting one again renews the time for which it is kept although nothing refers to it.
+        """
         ...
 
     async def get(self, digest: Digest) -> bytes:
@@ -282,4 +290,9 @@ class Store(Standing, AbstractAsyncContextManager["Store"], Protocol):
     @property
     def blobs(self) -> Blobs:
         """Large content."""
+        ...
+
+    @property
+    def retention(self) -> Retention:
+        """Forgetting what has ended."""
         ...

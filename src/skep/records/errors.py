@@ -14,6 +14,7 @@
     │   ├── IllegalMove         a status change that the table of moves does not have
     │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
     │   ├── TaskNotDead         a replay of a task that did not fail
+    │   ├── SwarmKept           forgetting a swarm that is live or ended too lately
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
@@ -226,6 +227,19 @@ class TaskNotDead(Conflict):
         )
         self.task = task
         self.status = status
+
+
+class SwarmKept(Conflict):
+    """The swarm is live, or ended too lately to be forgotten."""
+
+    code = "swarm_kept"
+
+    def __init__(self, *, swarm: str, status: str) -> None:
+        super().__init__(
+            f"Swarm {swarm} is {status} and is kept.",
+            hint="Only swarms that ended long enough ago are forgotten; cancel a live one first.",
+        )
+        self.swarm = swarm
 
 
 class SwarmNotCompleted(Conflict):

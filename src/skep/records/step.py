@@ -78,7 +78,7 @@ class StepVerdict(StrEnum):
     OPENED: make the call. FOUND: it was made, use the value. RECORDED: use the value, which is
     the first one stored. DIVERGED: the key stands for another request. UNKNOWN: it may have been
     made and must not be repeated. FENCED: the token is not current. FULL: the run has
-    RUN_STEPS_MAX steps. MISSING: no such intent.
+    RUN_STEPS_MAX steps. MISSING: no such intent, or the content of the value is not kept.
     """
 
     OPENED = "opened"

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from typing import Final, NewType, TypeAlias
 
@@ -14,6 +15,7 @@ Digest = NewType("Digest", str)
 """SHA-256 in lower-case hex."""
 
 BLOB_KEY: Final = "$blob"
+_REFERENCE: Final = re.compile(r'\{"\$blob":"([0-9a-f]{64})","bytes":\d+\}')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +91,15 @@ def blob_ref(value: Json) -> BlobRef | None:
     if isinstance(digest, str) and isinstance(size, int):
         return BlobRef(digest=Digest(digest), size_bytes=size)
     return None
+
+
+def referred(text: str) -> Digest | None:
+    """Name the content that a stored JSON text refers to; None when it is the content itself.
+
+    >>> referred(canonical({"$blob": "ab" * 32, "bytes": 7})) == "ab" * 32
+    True
+    >>> referred("7") is None
+    True
+    """
+    match = _REFERENCE.fullmatch(text)
+    return Digest(match[1]) if match else None

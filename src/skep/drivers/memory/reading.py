@@ -5,9 +5,11 @@ from dataclasses import replace
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.retention import missing, refer
 from skep.policy.bounds import check_blobs, check_entries, check_remarks
 from skep.policy.fencing import is_current
 from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
+from skep.policy.references import of_entry
 from skep.records.errors import ArtifactNotFound
 from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef
@@ -42,7 +44,9 @@ class MemoryJournal:
 def _write(changes: Changes, entry: Entry) -> StepAnswer:
     token = entry.token
     task = changes.tables.find(token.ref)
-    current = task is not None and is_current(changes.tables.held(task), token)
+    if task is None or token.incarnation != changes.tables.incarnation:
+        return StepAnswer(verdict=StepVerdict.FENCED)
+    current = is_current(changes.tables.held(task), token)
     line = changes.tables.journal.setdefault((token.ref, token.run), {})
     if isinstance(entry, Intent):
         return _open(changes, line, entry, current=current)
@@ -71,6 +75,9 @@ def _record(
     if step is None or verdict is not StepVerdict.RECORDED:
         return StepAnswer(verdict=verdict)
     if step.state is StepState.OPEN:
+        if missing(changes.tables, of_entry(record)):
+            return StepAnswer(verdict=StepVerdict.MISSING)
+        refer(changes.tables, record.token.swarm, of_entry(record))
         step = replace(step, state=StepState.RECORDED, value=record.value)
         line[record.key] = step
         swarm = changes.tables.swarms[record.token.swarm]
@@ -189,6 +196,7 @@ class MemoryBlobs:
         digests = [blob_digest(content) for content in contents]
         with self._desk.change() as changes:
             changes.tables.blobs.update(zip(digests, contents, strict=True))
+            changes.tables.puts.update(dict.fromkeys(digests, changes.at))
         return digests
 
     async def get(self, digest: Digest) -> bytes:

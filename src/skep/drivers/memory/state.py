@@ -161,6 +161,8 @@ class Tables:
         self.approvals: dict[ApprovalId, Approval] = {}
         self.drains: dict[TaskRef, None] = {}
         self.blobs: dict[Digest, bytes] = {}
+        self.puts: dict[Digest, float] = {}
+        self.uses: dict[SwarmId, set[Digest]] = {}
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

@@ -6,6 +6,7 @@ from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.reading import MemoryBlobs, MemoryJournal, MemoryLog, MemoryRegistry
+from skep.drivers.memory.retention import MemoryRetention, contents
 from skep.drivers.memory.work import MemoryWork
 from skep.ports.inspection import Dump, Edge
 from skep.ports.store import Durability
@@ -26,6 +27,7 @@ class MemoryStore:
         self.log = MemoryLog(self._desk)
         self.registry = MemoryRegistry(self._desk)
         self.blobs = MemoryBlobs(self._desk)
+        self.retention = MemoryRetention(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -60,6 +62,7 @@ class MemoryStore:
                 events=[event for swarm in swarms for event in swarm.events],
                 drains=sorted(tables.drains),
                 approvals=every_approval(tables),
+                contents=contents(tables),
             )
 
     async def forget_queues(self) -> None:

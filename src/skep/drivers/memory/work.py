@@ -8,6 +8,7 @@ from functools import partial
 from skep.drivers.memory.approvals import wait_for
 from skep.drivers.memory.changes import WORK_TOPIC, Changes
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.retention import check_kept, missing, refer
 from skep.drivers.memory.state import LaneRow, SwarmRow, TaskRow
 from skep.drivers.memory.steering import steer
 from skep.policy.bounds import check_orders, check_settlements
@@ -15,6 +16,7 @@ from skep.policy.expiry import lease_end
 from skep.policy.fairness import Deal, Ring, Seat, deal
 from skep.policy.fencing import is_current, judge
 from skep.policy.plans import check_addition, check_plan, check_request
+from skep.policy.references import of_outcome, of_request, of_specs
 from skep.records.command import Addition, Order, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
 from skep.records.event import Remark
@@ -141,6 +143,8 @@ def _submit(changes: Changes, submission: Submission) -> None:
     check_plan(submission.plan)
     if submission.swarm in changes.tables.swarms:
         raise CommandConflict(f"Swarm {submission.swarm} exists already.")
+    digests = of_request(submission.request) | of_specs(submission.plan.tasks)
+    check_kept(changes.tables, digests)
     timeout_s = submission.request.timeout_s
     swarm = SwarmRow(
         id=submission.swarm,
@@ -150,6 +154,7 @@ def _submit(changes: Changes, submission: Submission) -> None:
         deadline=changes.at + timeout_s if timeout_s is not None else None,
     )
     changes.tables.swarms[swarm.id] = swarm
+    refer(changes.tables, swarm.id, digests)
     rows = _insert(swarm, submission.plan.tasks)
     changes.move_swarm(swarm, SwarmMove.START, tasks=[row.ref.key for row in rows])
     for row in rows:
@@ -162,6 +167,8 @@ def _add(changes: Changes, addition: Addition) -> None:
     spawner = _spawner(changes, swarm, addition)
     present = {key: row.status for key, row in swarm.tasks.items()}
     check_addition(addition, total=len(swarm.tasks), present=present)
+    check_kept(changes.tables, of_specs(addition.tasks))
+    refer(changes.tables, swarm.id, of_specs(addition.tasks))
     rows = _insert(swarm, addition.tasks)
     if spawner is not None:
         _join(swarm, spawner, rows)
@@ -259,9 +266,13 @@ def _settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     task = changes.tables.find(settlement.token.ref)
     held = changes.tables.held(task) if task else None
     verdict = judge(held, settlement.token, settlement.digest)
+    digests = of_outcome(settlement.outcome)
+    if verdict is SettleVerdict.OK and missing(changes.tables, digests):
+        verdict = SettleVerdict.FENCED
     if task is not None and verdict in (SettleVerdict.OK, SettleVerdict.LATE):
         task.spent = settlement.digest
         if verdict is SettleVerdict.OK:
+            refer(changes.tables, task.ref.swarm, digests)
             _store_outcome(changes, task, settlement.outcome)
         else:
             swarm = changes.tables.swarms[task.ref.swarm]

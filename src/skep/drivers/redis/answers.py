@@ -8,6 +8,7 @@ from skep.policy.reopening import nothing_to_retry
 from skep.records.codec import request_from, spec_from
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import (
+    ArtifactNotFound,
     CommandConflict,
     Conflict,
     DuplicateTask,
@@ -61,6 +62,10 @@ def _refusal(verdict: str, rest: Sequence[str], swarm: SwarmId) -> SkepError:
             return SwarmClosed(f"Swarm {swarm} is {rest[0]} and takes no more tasks.")
         case "FENCED":
             return Fenced()
+        case "NOBLOB":
+            return ArtifactNotFound(
+                f"There is no content {rest[0][:12]}….", hint="Put it once more."
+            )
         case "DUPLICATE":
             return DuplicateTask(task=rest[0])
         case "UNKNOWN":

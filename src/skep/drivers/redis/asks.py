@@ -1,7 +1,9 @@
 """How commands are written as the JSON that the functions read."""
 
+from collections.abc import Iterable
 from typing import cast
 
+from skep.policy.references import of_entry, of_outcome, of_request, of_specs
 from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Order, Submission
 from skep.records.lease import Offer, Token
@@ -19,7 +21,7 @@ from skep.records.outcome import (
 from skep.records.step import Entry, Intent
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.task import TaskSpec, lane_of
-from skep.records.values import Json, canonical
+from skep.records.values import Digest, Json, canonical
 
 GOALS = {
     SwarmMove.PAUSE: SwarmStatus.PAUSED,
@@ -42,14 +44,25 @@ def token_json(token: Token) -> dict[str, Json]:
 
 def submission_ask(submission: Submission, *, refused: bool) -> str:
     """A submission; `refused` when its plan was found wanting."""
-    tasks = [] if refused else [_spec(task) for task in submission.plan.tasks]
-    request = "" if refused else canonical(request_json(submission.request))
-    return canonical({**_whole(submission), "request": request, "refused": refused, "tasks": tasks})
+    if refused:
+        return canonical({**_whole(submission), "request": "", "refused": True, "tasks": []})
+    plan, request = submission.plan.tasks, submission.request
+    return canonical(
+        {
+            **_whole(submission),
+            "request": canonical(request_json(request)),
+            "refused": False,
+            "tasks": [_spec(task) for task in plan],
+            "blobs": digests_json(of_request(request) | of_specs(plan)),
+        }
+    )
 
 
 def staging_ask(submission: Submission) -> str:
     """A large submission without its tasks, which come in pieces."""
-    return canonical({**_whole(submission), "request": canonical(request_json(submission.request))})
+    request = canonical(request_json(submission.request))
+    blobs = digests_json(of_request(submission.request))
+    return canonical({**_whole(submission), "request": request, "blobs": blobs})
 
 
 def staged_spec(spec: TaskSpec) -> Json:
@@ -65,6 +78,7 @@ def addition_ask(addition: Addition, *, refused: bool) -> str:
         "swarm": addition.swarm,
         "refused": refused,
         "tasks": [_spec(task) for task in addition.tasks],
+        "blobs": digests_json(of_specs(addition.tasks)),
     }
     if addition.token is not None:
         fields["token"] = token_json(addition.token)
@@ -93,6 +107,7 @@ def settlement_ask(settlement: Settlement) -> str:
         "move": move_of(outcome),
         "reason": reason_of(outcome),
         "told": canonical(told(outcome)),
+        "blobs": digests_json(of_outcome(outcome)),
     }
     if isinstance(outcome, Retried | Failed):
         fields["is_failure"] = True
@@ -138,8 +153,13 @@ def entry_ask(entry: Entry) -> str:
     if isinstance(entry, Intent):
         fields |= {"effect": entry.effect, "intent": entry.intent}
     else:
-        fields["value"] = entry.value
+        fields |= {"value": entry.value, "blobs": digests_json(of_entry(entry))}
     return canonical(fields)
+
+
+def digests_json(digests: Iterable[Digest]) -> Json:
+    """The contents that something refers to."""
+    return list[Json](sorted(digests))
 
 
 def _whole(submission: Submission) -> dict[str, Json]:

@@ -16,7 +16,7 @@ from skep.drivers.redis.answers import (
 )
 from skep.drivers.redis.life import FileUnproved, Life
 from skep.drivers.redis.staging import is_large, submit_by_pieces
-from skep.drivers.redis.wire import Wire
+from skep.drivers.redis.wire import Wire, Word
 from skep.policy.bounds import (
     check_asks,
     check_blobs,
@@ -64,7 +64,7 @@ class Desk:
         """For what only reads."""
         return self.life.wire
 
-    async def call(self, operation: str, *args: str | float) -> Any:
+    async def call(self, operation: str, *args: Word) -> Any:
         """Call an operation at the store's time."""
         return await self.life.call(operation, self.now(), *args)
 
@@ -306,7 +306,7 @@ class RedisBlobs:
         check_blobs(contents)
         digests = [blob_digest(content) for content in contents]
         for digest, content in zip(digests, contents, strict=True):
-            await self._desk.wire.command("SET", f"skep:blob:{digest}", content)
+            await self._desk.call("put", digest, content)
         return digests
 
     async def get(self, digest: Digest) -> bytes:

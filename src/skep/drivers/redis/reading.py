@@ -11,7 +11,7 @@ from skep.drivers.redis.answers import (
     task_of,
 )
 from skep.drivers.redis.wire import Wire
-from skep.ports.inspection import Dump, Edge, RingSeat
+from skep.ports.inspection import Content, Dump, Edge, RingSeat
 from skep.records.approval import Approval
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
@@ -21,6 +21,7 @@ from skep.records.outcome import Artifact
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
+from skep.records.values import Digest
 
 INDEX = "swarm:index"
 UNSEEN = SwarmStatus.INITIALIZING
@@ -57,7 +58,7 @@ async def read_tasks(wire: Wire, refs: Sequence[TaskRef]) -> list[Task]:
     downs = await wire.commands([("EXISTS", _key(ref, "down")) for ref in refs])
     found: list[Task] = []
     for ref, status, row, waited_for in zip(refs, statuses, rows, downs, strict=True):
-        if not row or status == UNSEEN:
+        if not row or status in (None, UNSEEN):
             raise TaskNotFound(swarm=ref.swarm, task=ref.key)
         found.append(task_of(ref, _fields(row), is_last=not waited_for))
     return found
@@ -81,8 +82,13 @@ async def artifacts(wire: Wire, swarm_id: SwarmId) -> list[tuple[TaskRef, Artifa
 
 async def steps(wire: Wire, ref: TaskRef, *, run: int) -> list[Step]:
     """Read the journal of a run in the order of its opening."""
-    keys = await wire.command("LRANGE", f"swarm:{ref.swarm}:o:{run}:{ref.key}", 0, -1)
-    if not keys:
+    status, keys = await wire.commands(
+        [
+            ("HGET", f"swarm:{ref.swarm}", "status"),
+            ("LRANGE", f"swarm:{ref.swarm}:o:{run}:{ref.key}", 0, -1),
+        ]
+    )
+    if status is None or not keys:
         return []
     rows = await wire.command("HMGET", f"swarm:{ref.swarm}:j:{run}:{ref.key}", *keys)
     return [step_of(ref, run, row) for row in rows]
@@ -111,6 +117,7 @@ async def dump(wire: Wire, *, incarnation: str, approvals: Sequence[Approval]) -
             _ref(member) for member in await wire.command("ZRANGE", "skep:drains", 0, -1)
         ),
         approvals=approvals,
+        contents=await _contents(wire, ids),
     )
 
 
@@ -193,6 +200,20 @@ async def _all_steps(wire: Wire, refs: Sequence[TaskRef], rows: Sequence[Fields]
         for (ref, run), written in zip(runs, orders, strict=True)
         if written
         for step in await steps(wire, ref, run=run)
+    ]
+
+
+async def _contents(wire: Wire, ids: Sequence[SwarmId]) -> list[Content]:
+    flat = await wire.command("ZRANGE", "skep:puts", 0, -1, "WITHSCORES")
+    puts = sorted(zip(flat[::2], flat[1::2], strict=True))
+    users = await wire.commands([("SMEMBERS", f"skep:users:{digest}") for digest, _ in puts])
+    return [
+        Content(
+            digest=Digest(digest),
+            put_at=float(put_at),
+            users=sorted(SwarmId(each) for each in found if each in ids),
+        )
+        for (digest, put_at), found in zip(puts, users, strict=True)
     ]
 
 

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any, Final
 
 from skep.drivers.redis import asks
+from skep.policy.references import of_specs
 from skep.records.command import Submission
 from skep.records.errors import StoreUnavailable
 from skep.records.values import Json, canonical
@@ -52,7 +53,7 @@ async def _send(call: Call, submission: Submission, stood: Sequence[str]) -> Seq
     for offset, piece in _pieces(submission, int(progress)):
         told: dict[str, Json] = {"command": submission.command, "swarm": swarm, "offset": offset}
         answer = await call("stage_piece", canonical({**told, **piece}))
-        size = sum(len(part) for part in piece.values())
+        size = len(piece["tasks"]) + len(piece["edges"])
         if answer != ["STAGED", swarm, str(offset + size)]:
             break
     return answer
@@ -62,8 +63,9 @@ def _pieces(submission: Submission, start: int) -> Iterator[tuple[int, dict[str,
     tasks = submission.plan.tasks
     offset = start
     while offset < len(tasks):
-        specs = [asks.staged_spec(task) for task in tasks[offset : offset + PIECE_MAX]]
-        yield offset, {"tasks": specs, "edges": []}
+        part = tasks[offset : offset + PIECE_MAX]
+        specs, blobs = [asks.staged_spec(task) for task in part], sorted(of_specs(part))
+        yield offset, {"tasks": specs, "edges": [], "blobs": [*blobs]}
         offset += len(specs)
     edges = islice(_edges(submission), offset - len(tasks), None)
     while piece := list(islice(edges, PIECE_MAX)):

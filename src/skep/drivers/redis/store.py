@@ -19,6 +19,7 @@ from skep.drivers.redis.ports import (
     RedisRegistry,
     RedisWork,
 )
+from skep.drivers.redis.retention import RedisRetention
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
@@ -47,6 +48,7 @@ class RedisStore:
         self.log = RedisLog(desk)
         self.registry = RedisRegistry(desk)
         self.blobs = RedisBlobs(desk)
+        self.retention = RedisRetention(desk)
 
     @classmethod
     async def open(

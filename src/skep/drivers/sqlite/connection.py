@@ -29,6 +29,9 @@ PRAGMAS: Final = (
     ("cache_size", "-16000"),
 )
 
+OF_A_NEW_FILE: Final = (("auto_vacuum", "incremental"),)
+"""Said before the first table, or never: what is forgotten can then leave the file as well."""
+
 
 def connect(path: Path) -> Db:
     """Open a connection with safe settings; the file is made when it is not there.
@@ -39,9 +42,10 @@ def connect(path: Path) -> Db:
     _refuse_unsafe(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        is_new = not path.exists() or path.stat().st_size == 0
         connection = apsw.Connection(str(path), statementcachesize=200)
         connection.set_busy_timeout(int(BUSY_S * 1000))
-        for name, value in PRAGMAS:
+        for name, value in (*(OF_A_NEW_FILE if is_new else ()), *PRAGMAS):
             # Each on its own, and read to its end: a pragma that returns a row stops the rest.
             Db(connection).run(f"PRAGMA {name} = {value}")
     except (apsw.Error, OSError) as error:

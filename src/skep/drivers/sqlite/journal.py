@@ -1,9 +1,11 @@
 """Intents and results in rows."""
 
 from skep.drivers.sqlite.changes import Changes
+from skep.drivers.sqlite.holdings import missing, refer
 from skep.drivers.sqlite.lines import STEP_SEEN, TaskLine, step_of
 from skep.policy.fencing import is_current
 from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
+from skep.policy.references import of_entry
 from skep.records.event import Remark
 from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
 from skep.records.values import Json
@@ -12,7 +14,7 @@ from skep.records.values import Json
 def write(changes: Changes, entry: Entry) -> StepAnswer:
     """Store one intent or result."""
     line = changes.find_task(entry.token.ref)
-    if line is None:
+    if line is None or entry.token.incarnation != changes.incarnation:
         return StepAnswer(verdict=StepVerdict.FENCED)
     step = _find(changes, line, entry)
     current = is_current(changes.held(line), entry.token)
@@ -68,6 +70,9 @@ def _record(
         return StepAnswer(verdict=verdict)
     if step.state is not StepState.OPEN:
         return StepAnswer(verdict=verdict, value=step.value)
+    if missing(changes, of_entry(record)):
+        return StepAnswer(verdict=StepVerdict.MISSING)
+    refer(changes, line.swarm, of_entry(record))
     _set(changes, line, step, state=StepState.RECORDED, value=record.value)
     sheet = changes.sheet(line.swarm)
     changes.tell(sheet, Remark.STEP_RECORDED, task=line.key, data=step_told(step))

@@ -9,6 +9,7 @@ from skep.drivers.bell import Watch
 from skep.drivers.sqlite import (
     approving,
     claiming,
+    holdings,
     journal,
     leases,
     letters,
@@ -274,16 +275,12 @@ class SqliteBlobs:
         check_blobs(contents)
         digests = [blob_digest(content) for content in contents]
         rows = list(zip(digests, contents, strict=True))
-        await self._desk.writer.ask(partial(_keep_blobs, rows=rows))
+        await self._desk.writer.ask(partial(holdings.keep, rows=rows))
         return digests
 
     async def get(self, digest: Digest) -> bytes:
         """See `ports.store.Blobs.get`."""
         return await self._desk.reader.ask(partial(reading.blob, digest=digest))
-
-
-def _keep_blobs(changes: Changes, *, rows: Sequence[tuple[Digest, bytes]]) -> None:
-    changes.db.run_many("INSERT OR IGNORE INTO blob VALUES (?, ?)", rows)
 
 
 def _remark(changes: Changes, *, token: Token, remarks: Sequence[dict[str, Json]]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from skep.drivers.sqlite import questions
 from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.holdings import contents
 from skep.drivers.sqlite.lines import (
     STEP_SEEN,
     SWARM_SEEN,
@@ -44,6 +45,12 @@ def swarms(
         " AND (?2 IS NULL OR id < ?2) ORDER BY id DESC LIMIT ?3"
     )
     return [swarm_of(row) for row in db.rows(sql, (status, before, limit))]
+
+
+def due(db: Db, *, before: float, limit: int) -> list[Swarm]:
+    """Read swarms that ended before a moment, those that ended first first."""
+    sql = f"SELECT {SWARM_SEEN} FROM swarm WHERE ended_at < ? ORDER BY ended_at, id LIMIT ?"
+    return [swarm_of(row) for row in db.rows(sql, (before, limit))]
 
 
 def tasks(db: Db, swarm_id: SwarmId) -> list[Task]:
@@ -134,6 +141,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             ],
             drains=_drains(db),
             approvals=questions.every(db),
+            contents=contents(db),
         )
     finally:
         db.run("COMMIT")

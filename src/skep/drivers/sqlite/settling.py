@@ -2,8 +2,10 @@
 
 from skep.drivers.sqlite.approving import wait_for
 from skep.drivers.sqlite.changes import Changes, Column
+from skep.drivers.sqlite.holdings import missing, refer
 from skep.drivers.sqlite.lines import TaskLine
 from skep.policy.fencing import judge
+from skep.policy.references import of_outcome
 from skep.records.event import Remark
 from skep.records.outcome import (
     Blocked,
@@ -28,6 +30,8 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     held = changes.held(line) if line else None
     digest = settlement.digest
     verdict = judge(held, settlement.token, digest)
+    if verdict is SettleVerdict.OK and missing(changes, of_outcome(settlement.outcome)):
+        return SettleVerdict.FENCED
     if line is not None and verdict is SettleVerdict.OK:
         _store_outcome(changes, line, settlement.outcome, spent=digest)
     elif line is not None and verdict is SettleVerdict.LATE:
@@ -38,6 +42,7 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
 
 
 def _store_outcome(changes: Changes, line: TaskLine, outcome: Outcome, *, spent: str) -> None:
+    refer(changes, line.swarm, of_outcome(outcome))
     columns: dict[str, Column] = {"spent": spent, "reason": reason_of(outcome)}
     if isinstance(outcome, Retried | Snoozed):
         columns["wake_at"] = outcome.wake_at

@@ -21,6 +21,7 @@ from skep.drivers.sqlite.ports import (
     SqliteRegistry,
     SqliteWork,
 )
+from skep.drivers.sqlite.retention import SqliteRetention
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
@@ -44,6 +45,7 @@ class SqliteStore:
         self.log = SqliteLog(desk)
         self.registry = SqliteRegistry(desk)
         self.blobs = SqliteBlobs(desk)
+        self.retention = SqliteRetention(desk)
 
     @classmethod
     async def open(

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from skep.drivers.sqlite.changes import Changes, Sheet
+from skep.drivers.sqlite.holdings import check_kept, refer
 from skep.drivers.sqlite.lines import TASK_SEEN, TaskLine, task_of
 from skep.policy.fencing import is_current
 from skep.policy.plans import check_addition, check_plan, check_request
+from skep.policy.references import of_request, of_specs
 from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
@@ -16,6 +18,12 @@ from skep.records.values import Json, canonical
 
 Present = dict[TaskKey, tuple[int, TaskStatus]]
 """Number and status of tasks that the swarm has."""
+
+NEXT_NUMBER = (
+    "SELECT max(coalesce((SELECT max(n) FROM swarm), 0),"
+    " coalesce((SELECT max(swarm) FROM leaving), 0)) + 1"
+)
+"""A swarm's number is not given out again while rows of it are left."""
 
 
 def submit(changes: Changes, submission: Submission) -> Receipt | SkepError:
@@ -64,8 +72,11 @@ def _submit(changes: Changes, submission: Submission) -> None:
     check_plan(submission.plan)
     if changes.db.value("SELECT 1 FROM swarm WHERE id = ?", (submission.swarm,)) is not None:
         raise CommandConflict(f"Swarm {submission.swarm} exists already.")
+    digests = of_request(submission.request) | of_specs(submission.plan.tasks)
+    check_kept(changes, digests)
     _insert_swarm(changes, submission)
     sheet = changes.find_sheet(submission.swarm)
+    refer(changes, sheet.n, digests)
     lines = _insert(changes, sheet, submission.plan.tasks, present={})
     told: dict[str, Json] = {"tasks": [line.key for line in lines]}
     changes.move_swarm(sheet, SwarmMove.START, told=told)
@@ -78,7 +89,7 @@ def _insert_swarm(changes: Changes, submission: Submission) -> None:
     request = submission.request
     changes.db.run(
         "INSERT INTO swarm (id, request, status, sealed, priority, cap, created_at, timeout_s,"
-        " deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " deadline, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             submission.swarm,
             canonical(request_json(request)),
@@ -89,6 +100,7 @@ def _insert_swarm(changes: Changes, submission: Submission) -> None:
             changes.at,
             request.timeout_s,
             changes.at + request.timeout_s if request.timeout_s is not None else None,
+            changes.db.value(NEXT_NUMBER),
         ),
     )
 
@@ -99,6 +111,8 @@ def _add(changes: Changes, addition: Addition) -> None:
     present = _present(changes, sheet, addition.tasks)
     statuses = {key: status for key, (_, status) in present.items()}
     check_addition(addition, total=sum(sheet.counts.values()), present=statuses)
+    check_kept(changes, of_specs(addition.tasks))
+    refer(changes, sheet.n, of_specs(addition.tasks))
     lines = _insert(changes, sheet, addition.tasks, present=present)
     if spawner is not None:
         _join(changes, spawner, lines)

@@ -41,7 +41,7 @@ class RegistryContract:
             mode=Mode.MESH,
             workspace="/w",
             model="m",
-            charter="c",
+            charter=(await store.blobs.put([b"charter"]))[0],
             metadata={"by": ["me", 1, None]},
         )
 
@@ -123,6 +123,7 @@ class RegistryContract:
         """What tasks left behind comes in the order of the plan, then by name."""
         await submit(store, "s", task("z"), task("a"))
         z, a = await claim(store)
+        await store.blobs.put([b"x", b"d", b"c"])
         await settle(store, Succeeded(value=1, artifacts=(artifact("x"),)), a)
         await settle(store, Succeeded(value=1, artifacts=(artifact("d"), artifact("c"))), z)
 
@@ -137,6 +138,7 @@ class RegistryContract:
     async def test_a_reopened_task_has_left_nothing_yet(self, store: InspectableStore) -> None:
         """The next run of a task takes the artefacts of the last out of the list."""
         await submit(store, "s", task("a"))
+        await store.blobs.put([b"x"])
         outcome = Succeeded(value=1, artifacts=(artifact("x"),))
         await settle(store, outcome, *await claim(store))
 

@@ -24,6 +24,8 @@
 -- swarm:<id>:j:<run>:<key> hash   step key -> JSON of the step
 -- swarm:<id>:o:<run>:<key> list   step keys in the order of their opening
 -- swarm:<id>:ev            list   events as JSON; its length is the last seq
+-- swarm:<id>:cmds          set    commands that made it
+-- swarm:<id>:blobs         set    contents that it refers to
 -- skep:queue:<queue>       set    lanes of the queue that have seats
 -- skep:lane:<lane>         hash   floor, turn, and how many seats it has
 -- skep:ring:<lane>         zset   eligible swarms by virtual time
@@ -41,6 +43,10 @@
 -- swarm:<id>:approvals     zset   the questions of one swarm, by the same place
 -- skep:rewriter:<run id>   string empty; one process has the append-only file written anew
 -- skep:blob:<sha256>       string content
+-- skep:users:<sha256>      set    swarms that refer to it
+-- skep:puts, skep:loose    zset   contents by the time of their last put; those without a user
+-- skep:ended               zset   swarms by the time of their end
+-- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 --
 -- A member is <swarm>/<ordinal>/<key>, so that members of equal score stand in the order of the plan.
 

@@ -226,6 +226,11 @@ local function write_sheet(s)
   if s.status ~= s.was then
     if s.was ~= '' then redis.call('SREM', 'swarm:status:' .. s.was, s.id) end
     redis.call('SADD', 'swarm:status:' .. s.status, s.id)
+    if ENDED[s.status] then
+      redis.call('ZADD', 'skep:ended', s.ended_at, s.id)
+    else
+      redis.call('ZREM', 'skep:ended', s.id)
+    end
   end
   for i = 1, #s.events, 1000 do
     redis.call('RPUSH', key .. ':ev', unpack(s.events, i, math.min(i + 999, #s.events)))

@@ -11,6 +11,7 @@ end
 
 local function remember_command(command, digest, id)
   redis.call('SET', 'skep:cmd:' .. command, digest .. ' ' .. id, 'EX', COMMAND_TTL_S)
+  redis.call('SADD', base(id) .. ':cmds', command)
 end
 
 local function wire(id, up, down, met)
@@ -91,8 +92,12 @@ local function submit(_, args)
   if known then return known end
   if ask.refused then return {'REFUSED'} end
   if redis.call('EXISTS', base(ask.swarm)) == 1 then return {'EXISTS'} end
+  local gone = missing(ask.blobs)
+  if gone then return {'NOBLOB', gone} end
   local ctx = begin(args[1])
+  clear_wholly(ask.swarm)
   write_swarm(ctx, ask)
+  refer(ask.swarm, ask.blobs)
   redis.call('ZADD', 'swarm:index', 0, ask.swarm)
   local s = sheet(ctx, ask.swarm)
   start_clock(ctx, s)
@@ -147,6 +152,9 @@ local function add(_, args)
   end
   local refused = addition_refused(ctx, s, ask, spawner)
   if refused then return refused end
+  local gone = missing(ask.blobs)
+  if gone then return {'NOBLOB', gone} end
+  refer(s.id, ask.blobs)
   local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
   local rows = insert(s, ask.tasks)
   for _, key in ipairs(downs) do

@@ -21,7 +21,9 @@ local function discard(ctx, id, limit)
     local key = redis.call('RPOP', base(id) .. ':tasks')
     if not key then
       leave(s)
-      redis.call('DEL', base(id), base(id) .. ':ev')
+      for _, digest in ipairs(redis.call('SMEMBERS', base(id) .. ':blobs')) do let_loose(id, digest) end
+      for _, part in ipairs(OF_A_SWARM) do redis.call('DEL', base(id) .. ':' .. part) end
+      redis.call('DEL', base(id))
       redis.call('SREM', 'swarm:status:initializing', id)
       redis.call('ZREM', 'skep:staged', id)
       for place, name in ipairs(ctx.order) do
@@ -31,8 +33,7 @@ local function discard(ctx, id, limit)
       return true
     end
     redis.call('ZREM', 'skep:timers', ref(find(id, key)))
-    redis.call('DEL', task_key(id, key), base(id) .. ':up:' .. key, base(id) .. ':down:' .. key,
-      base(id) .. ':open:' .. key)
+    redis.call('DEL', unpack(keys_of_task(id, key)))
   end
   return false
 end
@@ -50,7 +51,11 @@ local function stage(_, args)
   elseif row[1] then
     return {'EXISTS'}
   end
+  local gone = missing(ask.blobs)
+  if gone then return {'NOBLOB', gone} end
+  clear_wholly(ask.swarm)
   write_swarm(ctx, ask)
+  refer(ask.swarm, ask.blobs)
   redis.call('HSET', base(ask.swarm), 'seq', 1, 'staged_by', ask.command, 'progress', 0)
   redis.call('RPUSH', base(ask.swarm) .. ':ev', '')
   redis.call('SADD', 'swarm:status:initializing', ask.swarm)
@@ -66,8 +71,11 @@ local function stage_piece(_, args)
   local progress = staged(ask)
   if not progress or progress < 0 then return {'GONE'} end
   if progress ~= ask.offset then return {'STAGED', ask.swarm, tostring(progress)} end
+  local gone = missing(ask.blobs)
+  if gone then return {'NOBLOB', gone} end
   local ctx, id = begin(args[1]), ask.swarm
   local s = sheet(ctx, id)
+  refer(id, ask.blobs)
   for place, spec in ipairs(ask.tasks) do
     local task = write_task(s, spec, ask.offset + place - 1, spec.unmet)
     if task.unmet == 0 then release(ctx, task) end

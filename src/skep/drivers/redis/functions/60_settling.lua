@@ -12,10 +12,12 @@ local function settle(_, args)
   local ctx, verdicts = begin(args[1]), {}
   for i = 2, #args do
     local ask = cjson.decode(args[i])
-    local task = find(ask.token.swarm, ask.token.task)
+    local task = named(ask.token)
     local verdict = judge(ctx, task, ask.token, ask.digest)
+    if verdict == 'ok' and missing(ask.blobs) then verdict = 'fenced' end
     verdicts[#verdicts + 1] = verdict
     if verdict == 'ok' then
+      refer(task.id, ask.blobs)
       local columns = {spent = ask.digest, reason = ask.reason}
       if ask.wake_at then columns.wake_at = ask.wake_at end
       if ask.is_failure then columns.failures = task.failures + 1 end

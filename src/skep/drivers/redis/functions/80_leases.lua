@@ -5,7 +5,7 @@ local function renew(_, args)
   local ctx, lease_s, beats = begin(args[1]), tonumber(args[2]), {}
   for i = 3, #args do
     local token = cjson.decode(args[i])
-    local task = find(token.swarm, token.task)
+    local task = named(token)
     local status = task and redis.call('HGET', base(token.swarm), 'status') or ''
     if current(ctx, task, token) then
       local lease = math.min(ctx.at + math.min(lease_s, LEASE_S_MAX), task.hard_until)

@@ -36,6 +36,8 @@ local function record(ctx, ask, task, step)
   if step.fingerprint ~= ask.fingerprint then return {'diverged'} end
   if step.state == 'unknown' then return {'unknown'} end
   if step.state == 'open' then
+    if missing(ask.blobs) then return {'missing'} end
+    refer(task.id, ask.blobs)
     step.state, step.value = 'recorded', ask.value
     redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
     local told = '{"key":' .. text(step.key) .. ',"effect":' .. text(step.effect) .. ',"calls":' .. step.calls .. '}'
@@ -49,7 +51,7 @@ local function write(_, args)
   local ctx, answers = begin(args[1]), {}
   for i = 2, #args do
     local ask = cjson.decode(args[i])
-    local task = find(ask.token.swarm, ask.token.task)
+    local task = named(ask.token)
     if not task then
       answers[#answers + 1] = {'fenced'}
     else
@@ -64,7 +66,7 @@ end
 -- ARGV: now, token as JSON, then each remark as JSON. Answers 1, or 0 when the token is not current.
 local function remark(_, args)
   local ctx, token = begin(args[1]), cjson.decode(args[2])
-  local task = find(token.swarm, token.task)
+  local task = named(token)
   if not current(ctx, task, token) then return 0 end
   for i = 3, #args do tell(ctx, sheet(ctx, task.id), 'task.progressed', task.key, args[i]) end
   return finish(ctx, 1)
