@@ -21,6 +21,7 @@ from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER, FunctionPerformer, Roster
 from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
+from skep.hive.caretaker import Caretaker
 from skep.hive.fleet import Fleet
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
@@ -140,7 +141,8 @@ async def working(
             attempt=partial(attempt, bench=bench),
             witness=options.witness,
         )
-        async with Runtime(worker, TaskScheduler(fleet.store.leases), clock) as runtime:
+        scheduler, caretaker = TaskScheduler(fleet.store.leases), _caretaker(fleet, settings)
+        async with Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime:
             yield runtime
 
 
@@ -155,6 +157,14 @@ async def _sole_holder(
             return
         async with store.held_identity(identity):
             yield
+
+
+def _caretaker(fleet: Fleet, settings: Settings) -> Caretaker | None:
+    """Whoever forgets what has ended, where the settings ask for it."""
+    keep_s = settings.retention_s
+    if keep_s is None:
+        return None
+    return Caretaker(retention=fleet.store.retention, clock=SystemClock(), keep_s=keep_s)
 
 
 def new_identity() -> WorkerId:

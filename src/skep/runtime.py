@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Final, Self
 
+from skep.hive.caretaker import Caretaker
 from skep.hive.scheduler import SWEEP_S, TaskScheduler
 from skep.hive.worker import Worker
 from skep.ports.system import Clock
@@ -14,17 +15,29 @@ from skep.records.errors import StoreUnavailable
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
+TIDY_FIRST_S: Final = 60.0
+TIDY_S: Final = 3600.0
+"""How long after its start a process looks for what may be forgotten, and how often then."""
+
 
 class Runtime:
-    """Runs a worker and a scheduler; an async context manager that owns their loops.
+    """Runs a worker, a scheduler and perhaps a caretaker; a context manager that owns their loops.
 
     Leaving it hands back what runs and ends both.
     """
 
-    def __init__(self, worker: Worker, scheduler: TaskScheduler, clock: Clock) -> None:
+    def __init__(
+        self,
+        worker: Worker,
+        scheduler: TaskScheduler,
+        clock: Clock,
+        *,
+        caretaker: Caretaker | None = None,
+    ) -> None:
         self._worker = worker
         self._scheduler = scheduler
         self._clock = clock
+        self._caretaker = caretaker
         self._is_claiming = True
         self._is_sweeping = True
         self._claiming: asyncio.Task[None] | None = None
@@ -35,7 +48,7 @@ class Runtime:
         group = await self._stack.enter_async_context(asyncio.TaskGroup())
         claiming, sweeping = group.create_task(self._work()), group.create_task(self._sweep())
         self._claiming = claiming
-        self._stack.callback(self._stop, sweeping)
+        self._stack.callback(self._stop, sweeping, group.create_task(self._tidy()))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -65,10 +78,19 @@ class Runtime:
                 await self._scheduler.tick()
             await self._clock.sleep(SWEEP_S)
 
-    def _stop(self, sweeping: asyncio.Task[None]) -> None:
+    async def _tidy(self) -> None:
+        pause_s = TIDY_FIRST_S
+        while self._caretaker is not None:
+            await self._clock.sleep(pause_s)
+            with suppress(StoreUnavailable):  # the next one does what this one could not
+                await self._caretaker.tick()
+            pause_s = TIDY_S
+
+    def _stop(self, *resting: asyncio.Task[None]) -> None:
         """End the loops, a claim by itself: cancelled, its grants would wait for their leases."""
         self._is_claiming = self._is_sweeping = False
-        sweeping.cancel()
+        for loop in resting:
+            loop.cancel()
 
 
 @contextmanager

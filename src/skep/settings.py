@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from skep.records.duration import seconds
 from skep.records.errors import InvalidInput
 
 STATE_FOLDER: Final = ".skep"
 STORE_VARIABLE: Final = "SKEP_STORE"
 MODEL_VARIABLE: Final = "SKEP_MODEL"
+RETENTION_VARIABLE: Final = "SKEP_RETENTION"
 KEYS_OF_PROVIDERS: Final = {
     "ANTHROPIC_API_KEY": "anthropic",
     "OPENAI_API_KEY": "openai",
@@ -30,6 +32,18 @@ class Settings:
     store: str
     model: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+
+    @property
+    def retention_s(self) -> float | None:
+        """How long ended swarms are kept before workers forget them; None is for ever.
+
+        Raises `InvalidInput` when the variable holds no length of time.
+        """
+        text = self.environment.get(RETENTION_VARIABLE)
+        try:
+            return seconds(text) if text else None
+        except InvalidInput as error:
+            raise InvalidInput(f"{RETENTION_VARIABLE}: {error.message}", hint=error.hint) from None
 
 
 def read_settings(*, store: str | None = None, folder: Path | None = None) -> Settings:

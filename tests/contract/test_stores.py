@@ -108,3 +108,11 @@ class TestBlobs(contract.BlobsContract):
 
 class TestCrashes(contract.CrashContract):
     """What the store keeps when its process dies."""
+
+
+class TestRetention(contract.RetentionContract):
+    """Forgetting in the store."""
+
+
+class TestHoldings(contract.HoldingsContract):
+    """What the store keeps because something refers to it."""

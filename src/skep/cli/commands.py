@@ -215,7 +215,34 @@ AGENTS: Final = (
     ),
 )
 
+STORE: Final = (
+    Command(
+        name="backup",
+        target="skep.cli.keeping:backup",
+        help="Copy the whole store to a file while everybody works on.",
+        examples=(
+            "skep store backup monday.skep",
+            "skep store backup /backups/skep.zip --store redis://localhost:6379/0 --json",
+        ),
+    ),
+    Command(
+        name="restore",
+        target="skep.cli.keeping:restore",
+        help="Make a store from a backup; tokens and cursors of before are refused from then on.",
+        examples=(
+            "skep store restore monday.skep --store sqlite:///other.db",
+            "skep store restore monday.skep --force",
+        ),
+    ),
+)
+
 TOOLS: Final = (
+    Command(
+        name="gc",
+        target="skep.cli.gc:gc",
+        help="Forget swarms that ended long ago, and give back the room they took.",
+        examples=("skep gc --dry-run", "skep gc --older-than 30d", "skep gc --json"),
+    ),
     Command(
         name="doctor",
         target="skep.cli.doctor:doctor",
@@ -242,5 +269,6 @@ FAMILIES: Final = (
         commands=DEADLETTERS,
     ),
     Family(name="approvals", help="Answer what tasks ask people.", commands=APPROVALS),
+    Family(name="store", help="Back the store up, and restore it.", commands=STORE),
     Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

@@ -15,12 +15,13 @@ from skep.cli.ending import conclude, told
 from skep.cli.export import checked_out
 from skep.cli.failures import FAILED
 from skep.cli.foreground import Foreground, check_servable, work_on
-from skep.cli.options import NAME, Working, agents_at_once, seconds
+from skep.cli.options import NAME, Working, agents_at_once
 from skep.cli.progress import stage
 from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
 from skep.compose import SLOTS, check_shared, open_fleet, run_queue
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.records.duration import seconds
 from skep.records.errors import InvalidInput
 from skep.records.ids import SwarmId
 from skep.records.role import OFFLINE

@@ -13,7 +13,7 @@ from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER
 from skep.cli.failures import explained, leave, leave_at_once
 from skep.cli.foreground import store_shown
-from skep.cli.options import EVERYWHERE, NAME, StoreUrl, parted, seconds
+from skep.cli.options import EVERYWHERE, NAME, StoreUrl, parted
 from skep.cli.screen import open_screen
 from skep.cli.worklog import Post, WorkLog
 from skep.compose import (
@@ -28,6 +28,7 @@ from skep.compose import (
 )
 from skep.hive.fleet import Fleet
 from skep.policy.expiry import LEASE_S_MAX
+from skep.records.duration import seconds
 from skep.records.errors import InvalidInput, SkepError
 from skep.records.ids import WorkerId
 from skep.runtime import interruptible

@@ -150,7 +150,10 @@ class SwarmNotFound(NotFound):
     code = "swarm_not_found"
 
     def __init__(self, *, swarm: str) -> None:
-        super().__init__(f"There is no swarm {swarm!r}.", hint="`skep swarm list` shows them all.")
+        super().__init__(
+            f"There is no swarm {swarm!r}.",
+            hint="`skep swarm list` shows them all; what ended long ago may have been forgotten.",
+        )
         self.swarm = swarm
 
 

@@ -38,6 +38,7 @@ from skep.testing.samples import (
     record,
     reply,
     submission,
+    task,
 )
 from skep.testing.strategies import (
     EVERYWHERE,
@@ -388,6 +389,24 @@ class StoreMachine(RuleBasedStateMachine):
         self.unmoved(lambda store: store.registry.dead_letters(swarm=token.swarm))
         self.unmoved(all_dead_letters)
 
+    # --- retention ----------------------------------------------------------------------------
+
+    @rule(
+        pick=PICKS, content=st.sampled_from([b"1", b"22"]), kept_s=st.sampled_from([0.0, 1.0, 60.0])
+    )
+    def collect(self, pick: int, content: bytes, kept_s: float) -> None:
+        """Put a content, drop what is loose, and forget whichever swarm may be forgotten."""
+        before = self.clock.now() - kept_s
+        self.all_of(lambda store: store.blobs.put([content]))
+        swarm = _picked(self.submitted, pick).swarm
+        due = self.unmoved(lambda store: store.retention.due(before))
+        answer = self._forgetting(lambda store: store.retention.forget([swarm], before=before))
+        assert (answer[0] is True) == (swarm in {each.id for each in due})
+        self.all_of(_cleared if pick % 2 else _begun_to_clear)
+        self.all_of(lambda store: store.retention.drop_blobs(before))
+        if answer[0] is True:
+            self._strike_out(swarm)
+
     # --- faults -------------------------------------------------------------------------------
 
     @rule(
@@ -425,11 +444,39 @@ class StoreMachine(RuleBasedStateMachine):
         assert after == before
         return answer
 
+    def _forgetting(self, command: Callable[[InspectableStore], Awaitable[Answer]]) -> Answer:
+        """Ask both stores to forget; what they remember now is where the next step begins."""
+        self.runner.run(self.twins.look())
+        answer = self.all_of(command)
+        self.twins.seen = None
+        return answer
+
+    def _strike_out(self, swarm: str) -> None:
+        """Forget what was told of a swarm here as well; its grants stay, and are good no more."""
+        self.submitted = [asked for asked in self.submitted if asked.swarm != swarm]
+        self.added = [asked for asked in self.added if asked.swarm != swarm]
+        self.settled = [told for told in self.settled if told.token.swarm != swarm]
+        self.intents = [told for told in self.intents if told[0].token.swarm != swarm]
+        self.spawned += 1
+        name = f"again{self.spawned}"
+        self.submit(swarm=name, tasks=(task("t"),), sealed=True, shape={})
+
     def _settle(self, settlements: Sequence[Settlement]) -> None:
         verdicts = self.all_of(lambda store: store.work.settle(settlements))
         for settlement, verdict in zip(settlements, verdicts, strict=True):
             if verdict in (SettleVerdict.OK, SettleVerdict.LATE):
                 self.settled.append(settlement)
+
+
+async def _cleared(store: InspectableStore) -> bool:
+    while await store.retention.clear(limit=3):
+        pass
+    return True
+
+
+async def _begun_to_clear(store: InspectableStore) -> bool:
+    await store.retention.clear(limit=3)
+    return True
 
 
 async def _rebuild(store: InspectableStore) -> int:

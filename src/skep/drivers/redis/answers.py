@@ -62,16 +62,21 @@ def _refusal(verdict: str, rest: Sequence[str], swarm: SwarmId) -> SkepError:
             return SwarmClosed(f"Swarm {swarm} is {rest[0]} and takes no more tasks.")
         case "FENCED":
             return Fenced()
-        case "NOBLOB":
-            return ArtifactNotFound(
-                f"There is no content {rest[0][:12]}….", hint="Put it once more."
-            )
         case "DUPLICATE":
             return DuplicateTask(task=rest[0])
         case "UNKNOWN":
             return UnknownDependency(task=rest[0], missing=rest[1])
+        case _:
+            return _bounded(verdict, rest)
+
+
+def _bounded(verdict: str, rest: Sequence[str]) -> SkepError:
+    match verdict:
         case "LIMIT":
             return LimitExceeded(limit=rest[0], allowed=float(rest[1]), actual=float(rest[2]))
+        case "NOBLOB":
+            missing = f"There is no content {rest[0][:12]}…."
+            return ArtifactNotFound(missing, hint="Put it once more.")
         case _:
             raise AssertionError(f"an answer that nobody gives: {verdict}")
 

@@ -25,6 +25,7 @@ from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
 from skep.testing.contract.registry import RegistryContract
 from skep.testing.contract.reopening import ReopeningContract
+from skep.testing.contract.retention import HoldingsContract, RetentionContract
 from skep.testing.contract.settling import SettlingContract
 from skep.testing.contract.steering import SteeringContract
 from skep.testing.contract.submitting import SubmittingContract
@@ -40,6 +41,7 @@ __all__ = [
     "DecidingContract",
     "FairnessContract",
     "FencingContract",
+    "HoldingsContract",
     "JournalContract",
     "LeasesContract",
     "LettersContract",
@@ -48,6 +50,7 @@ __all__ = [
     "PatienceContract",
     "RegistryContract",
     "ReopeningContract",
+    "RetentionContract",
     "SettlingContract",
     "SteeringContract",
     "SubmittingContract",

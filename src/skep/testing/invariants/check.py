@@ -5,6 +5,7 @@ from collections import defaultdict
 from skep.ports.inspection import Dump, RingSeat
 from skep.records.ids import SwarmId
 from skep.testing.invariants.approvals import check_approvals
+from skep.testing.invariants.holdings import check_contents
 from skep.testing.invariants.logs import (
     check_bounds,
     check_journal,
@@ -35,6 +36,7 @@ def check(dump: Dump) -> None:
     for view in views(dump):
         _check_swarm(view, seats[view.swarm.id])
     check_holders(dump)
+    check_contents(dump)
     check_journal(dump)
     check_approvals(dump)
 
