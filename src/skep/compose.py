@@ -28,6 +28,7 @@ from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.identity import Identities
 from skep.ports.inspection import FileLook, Underway
+from skep.ports.keeping import Keepable
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
 from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
@@ -201,6 +202,28 @@ async def open_store(settings: Settings) -> AbstractAsyncContextManager[Store]:
     return await SqliteStore.open(path, clock=clock, chance=chance, hints=hints)
 
 
+def keeper(settings: Settings) -> Keepable:
+    """Whoever backs the store of these settings up and restores it. Raises `InvalidInput`."""
+    check_shared(settings)
+    clock, chance = SystemClock(), SystemChance()
+    if settings.store.startswith(REDIS_SCHEMES):
+        return _redis_keeper(settings.store, clock=clock, chance=chance)
+    path = sqlite_path(settings.store)
+    if path.parent == settings.state_folder:
+        make_state_folder(settings.state_folder)
+    from skep.drivers.sqlite.keeping import SqliteKeeper
+
+    return SqliteKeeper(path, clock=clock, chance=chance)
+
+
+def _redis_keeper(url: str, *, clock: Clock, chance: Chance) -> Keepable:
+    try:
+        from skep.drivers.redis.keeping import RedisKeeper
+    except ImportError as error:
+        raise _no_redis(url) from error
+    return RedisKeeper(url, clock=clock, chance=chance)
+
+
 def system_clock() -> Clock:
     """The clock of this machine, for whoever shows how time passes."""
     return SystemClock()
@@ -212,11 +235,15 @@ async def _open_redis(
     try:
         from skep.drivers.redis import RedisStore
     except ImportError as error:
-        raise StoreUnavailable(
-            f"The store {address_of(url)} needs the package 'redis', which is not installed.",
-            hint="Install it with: pip install 'skep[redis]'",
-        ) from error
+        raise _no_redis(url) from error
     return await RedisStore.open(url, clock=clock, chance=chance)
+
+
+def _no_redis(url: str) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"The store {address_of(url)} needs the package 'redis', which is not installed.",
+        hint="Install it with: pip install 'skep[redis]'",
+    )
 
 
 def sqlite_library() -> tuple[str, str]:

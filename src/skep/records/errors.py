@@ -7,6 +7,7 @@
     │   │   └── LimitExceeded   (also raised alone, for any named limit)
     │   ├── ObjectiveNotServed  the offline model has no template for it
     │   ├── AgentUnknown        no agent, or no role, of that name
+    │   ├── BackupUnusable      a file that cannot be restored from, or must not be written to
     │   └── AgentFileInvalid    a role file that cannot be read
     ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound, ApprovalNotFound
     ├── Conflict
@@ -20,6 +21,8 @@
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── Diverged            a step met its own journal with another request
+    │   ├── StoreInUse          another process has a store open that was to be replaced
+    │   ├── StoreNotEmpty       a restore met a store that it was not told to replace
     │   └── IdentityInUse       another live process works under this identity
     ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
     ├── WorkspaceError          a folder that cannot be audited
@@ -134,6 +137,12 @@ class AgentFileInvalid(InvalidInput):
     def __init__(self, *, path: str, reason: str) -> None:
         super().__init__(f"Agent file {path} cannot be used: {reason}.")
         self.path = path
+
+
+class BackupUnusable(InvalidInput):
+    """The file is no whole backup of this kind of store."""
+
+    code = "backup_unusable"
 
 
 class NotFound(SkepError):
@@ -296,6 +305,18 @@ class IdentityInUse(Conflict):
     """Another live process works under this identity."""
 
     code = "identity_in_use"
+
+
+class StoreInUse(Conflict):
+    """Another process has the store open."""
+
+    code = "store_in_use"
+
+
+class StoreNotEmpty(Conflict):
+    """There is a store already where one was to be restored."""
+
+    code = "store_not_empty"
 
 
 class StoreError(SkepError):

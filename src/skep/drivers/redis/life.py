@@ -22,6 +22,7 @@ from skep.records.errors import StoreError, StoreUnavailable
 NO_FUNCTION: Final = "Function not found"
 STRANGER: Final = "STRANGER"
 TORN: Final = "TORN"
+RESTORING: Final = "RESTORING"
 INTRODUCTIONS_MAX: Final = 5
 REWRITER: Final = "skep:rewriter:"
 """One key for each start of the server: what an earlier one left of it in the file is void."""
@@ -123,9 +124,23 @@ class Life:
             return await self.arrive()
         if NO_FUNCTION in refusal.message:
             return await self.load()
+        if RESTORING in refusal.message:
+            return await self.roll_forward()
         if TORN in refusal.message:
             raise FileUnproved from None
         raise refusal
+
+    async def roll_forward(self) -> None:
+        """Finish a restore that was committed, whoever began it; see functions/95_backup.lua."""
+        phase, cursor = "", "0"
+        while phase != "done":
+            phase, cursor = await self._fcall_bare("roll", "", cursor, phase)
+
+    async def packed(self, swarm: str) -> tuple[str, list[Any]]:
+        """Read all keys of a swarm as the server writes them; gives the incarnation as well."""
+        name = self._library.function("pack")
+        incarnation, _, row = await self.wire.raw("FCALL", name, 0, self._sight.run_id, swarm)
+        return incarnation.decode(), row
 
     async def load(self) -> None:
         """Load the functions, which whoever comes at the same time may have done already."""

@@ -44,7 +44,7 @@ Word = str | bytes | float
 
 
 class Wire:
-    """Sends commands from any thread; answers are text, but for `get_bytes`."""
+    """Sends commands from any thread; answers are text, but for `get_bytes` and `raw`."""
 
     def __init__(self, url: str) -> None:
         self._owner = threading.get_ident()
@@ -94,6 +94,10 @@ class Wire:
                 pipeline.execute_command(*words)
             found += await self._answer(pipeline.execute)
         return [_text(answer) for answer in found]
+
+    async def raw(self, *words: Word) -> Any:
+        """Run one command, and give its answer as bytes."""
+        return await self._raw(words)
 
     async def get_bytes(self, key: str) -> bytes | None:
         """Read a value as it is."""

@@ -6,7 +6,8 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended (05_life.lua), approvals
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals
+-- skep:in:<token>:<key>    any    a backup that is being restored (95_backup.lua)
 -- skep:lineage             hash   earlier run_id -> the mark at which it ended
 -- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
 -- skep:stage:<id>          string digest and swarm of a command whose plan is still coming in

@@ -51,11 +51,12 @@ end
 -- Serve callers that know this server; the answer comes with the incarnation and the mark.
 local function served(operation)
   return function(_, args)
-    local row = redis.call('HMGET', 'skep:meta', 'incarnation', 'run_id', 'mark')
+    local row = redis.call('HMGET', 'skep:meta', 'incarnation', 'run_id', 'mark', 'restoring')
     local caller = table.remove(args, 1)
     if not row[1] or row[2] ~= arrived or caller ~= arrived then
       return redis.error_reply('STRANGER the caller and the server do not know each other')
     end
+    if row[4] then return redis.error_reply('RESTORING the store is being restored') end
     life = {incarnation = row[1], mark = tonumber(row[3] or 0)}
     local answer = operation(_, args)
     if type(answer) == 'table' and answer.err then return answer end

@@ -25,6 +25,14 @@ redis.register_function('LIBRARY_clear', served(clear))
 redis.register_function('LIBRARY_due', served(due))
 redis.register_function('LIBRARY_hold', served(hold))
 redis.register_function('LIBRARY_let_go', served(let_go))
+redis.register_function('LIBRARY_load', served(load))
+redis.register_function('LIBRARY_load_content', served(load_content))
+redis.register_function('LIBRARY_index', served(index))
+redis.register_function('LIBRARY_commit', served(commit))
+redis.register_function('LIBRARY_roll', roll)
+redis.register_function{
+  function_name = 'LIBRARY_pack', callback = served(pack), flags = {'no-writes'}
+}
 redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
 }
