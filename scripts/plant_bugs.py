@@ -27,14 +27,19 @@ COPIED: Final = (
     "tests/agent",
     "tests/contract",
     "tests/hive",
+    "tests/keeping",
     "tests/servers.py",
     "pyproject.toml",
 )
 SUITE: Final = "tests/contract/test_stores.py"
+KEEPING: Final = "tests/keeping/test_keeping.py"
 EXAMPLES: Final = {
     "Memory": [SUITE, "-k", "on-memory"],
-    "Redis": [SUITE, "-k", "on-redis"],
-    "Sqlite": [SUITE, "tests/contract/test_sqlite_torn.py", "-k", "on-sqlite or torn"],
+    "Redis": [SUITE, KEEPING, "-k", "on-redis or (test_keeping and redis)"],
+    "Sqlite": [
+        *(SUITE, "tests/contract/test_sqlite_torn.py", KEEPING),
+        *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
+    ],
 }
 ENGINE: Final = ["tests/hive", "tests/agent/test_journal.py", "tests/agent/test_function.py"]
 ENGINE_LIMIT_S: Final = 20
@@ -61,6 +66,91 @@ class Bug:
 
 
 BUGS: Final = (
+    # --- retention, and keeping ---
+    Bug(
+        name="live-swarm-forgotten",
+        file="policy/retention.py",
+        old="return status in ENDED and ended_at is not None and ended_at < before",
+        new="return ended_at is None or ended_at < before",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="lua-live-swarm-forgotten",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="if not ENDED[row[1]] or tonumber(row[2]) >= before then",
+        new="if ENDED[row[1]] and tonumber(row[2]) >= before then",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="lua-half-a-swarm-stays",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="  redis.call('DEL', base(id), base(id) .. ':cmds')\n",
+        new="  redis.call('DEL', base(id) .. ':cmds')\n",
+        breaks="I31 Retention: gone at once",
+    ),
+    Bug(
+        name="lua-forgotten-task-still-granted",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="  if redis.call('EXISTS', base(token.swarm)) == 0 then return false end\n",
+        new="",
+        breaks="I9 Fence",
+    ),
+    Bug(
+        name="lua-content-in-use-dropped",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="    redis.call('SADD', 'skep:users:' .. digest, id)\n    redis.call('ZREM'",
+        new="    redis.call('SADD', 'skep:users:' .. digest, id)\n    redis.call('ZSCORE'",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="sqlite-outcome-keeps-nothing",
+        file="drivers/sqlite/settling.py",
+        old="    refer(changes, line.swarm, of_outcome(outcome))\n",
+        new="",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="sqlite-number-given-out-again",
+        file="drivers/sqlite/submitting.py",
+        old='" coalesce((SELECT max(swarm) FROM leaving), 0)) + 1"',
+        new='" 0) + 1"',
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="sqlite-reference-to-nothing",
+        file="drivers/sqlite/journal.py",
+        old="    if missing(changes, of_entry(record)):\n",
+        new="    if False:\n",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="sqlite-restore-keeps-the-incarnation",
+        file="drivers/sqlite/keeping.py",
+        old="""\"UPDATE meta SET value = ? WHERE name = 'incarnation'\", (incarnation,)""",
+        new="""\"UPDATE meta SET value = value WHERE name = ?\", (incarnation,)""",
+        breaks="I15 Incarnation",
+    ),
+    Bug(
+        name="sqlite-restore-leaves-holders",
+        file="drivers/sqlite/keeping.py",
+        old='TaskMove.HAND_BACK, told={**told}, nonce="", reason=RESTORED)',
+        new="TaskMove.LOSE, told={**told}, reason=RESTORED)",
+        breaks="I11 Reclaim",
+    ),
+    Bug(
+        name="lua-restore-keeps-the-incarnation",
+        file="drivers/redis/functions/95_backup.lua",
+        old="'incarnation', args[3], 'unmended', 1)",
+        new="'unmended', 1)",
+        breaks="I15 Incarnation",
+    ),
+    Bug(
+        name="lua-restore-forgets-timers",
+        file="drivers/redis/functions/95_backup.lua",
+        old="if row[1] == 'sleeping' then",
+        new="if row[1] == 'snoozing' then",
+        breaks="I6 No lost task",
+    ),
     # --- Redis: the functions ---
     Bug(
         name="lua-nonce-ignored",

@@ -1,15 +1,17 @@
-"""A store of each kind that can be backed up, in a place of its own, and another place beside it."""
+"""Two places for a store of each kind: one that is backed up, one that is restored."""
 
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
+import redis
 from tests.servers import RedisProcess
 
 from skep.compose import keeper, open_store
-from skep.drivers.sqlite import SqliteStore
+from skep.ports.inspection import Dump, Inspectable
 from skep.ports.keeping import BackedUp, Restored
 from skep.ports.store import Store
 from skep.settings import Settings, read_settings
@@ -20,6 +22,11 @@ class Place:
     """Where a store is or will be."""
 
     settings: Settings
+
+    @classmethod
+    def at(cls, url: str, folder: Path) -> "Place":
+        """The place that a URL names."""
+        return cls(settings=read_settings(store=url, folder=folder))
 
     async def back_up(self, target: Path) -> BackedUp:
         """Back its store up."""
@@ -61,13 +68,17 @@ def places(request: pytest.FixtureRequest, tmp_path: Path) -> Places:
         urls = request.getfixturevalue("servers")
         for url in urls:
             emptied(url)
-    here, there = [Place(settings=read_settings(store=url, folder=tmp_path)) for url in urls]
+    here, there = [Place.at(url, tmp_path) for url in urls]
     return Places(here=here, there=there)
+
+
+async def inspected(store: Store) -> Dump:
+    """Look at all of an open store."""
+    return await cast("Inspectable", store).dump()
 
 
 def emptied(url: str) -> None:
     """Empty a database."""
-    import redis  # noqa: PLC0415 - only where a server is
-
-    with redis.Redis.from_url(url) as server:
+    client: Any = redis.Redis
+    with client.from_url(url) as server:
         server.flushdb()

@@ -10,7 +10,7 @@ from skep.cli.checks_sqlite import sized
 from skep.cli.documents import swarm_json, write_json
 from skep.cli.ids import short
 from skep.cli.options import COMMON, Common
-from skep.cli.screen import clean, open_screen, plain_table, show
+from skep.cli.screen import clean, counted, open_screen, plain_table, show
 from skep.cli.swarms import local_time
 from skep.compose import check_shared, open_fleet, system_clock
 from skep.hive.caretaker import Caretaker, Tidied
@@ -63,8 +63,8 @@ async def _watched(caretaker: Caretaker) -> Tidied:
     with open_screen().err.status("Looking for what ended long ago") as status:
         async for tidied in caretaker.pieces():
             status.update(
-                f"Forgot {tidied.swarms} swarms ({tidied.records} records cleared),"
-                f" dropped {tidied.contents} contents"
+                f"Forgot {counted(tidied.swarms, 'swarm')} ({tidied.records} records cleared),"
+                f" dropped {counted(tidied.contents, 'content')}"
             )
     return tidied
 
@@ -81,8 +81,8 @@ def _would_go(due: Sequence[Swarm], older_than: str, *, as_json: bool) -> None:
         table.add_row(short(swarm.id), swarm.status, str(swarm.tasks_total), ended, objective)
     if due:
         show(out, table)
-    count = f"{len(due)} or more" if len(due) == LISTED_MAX else str(len(due))
-    out.print(f"{count} swarms ended more than {older_than} ago; nothing was removed.")
+    count = counted(len(due), "swarm", suffix=" or more" if len(due) == LISTED_MAX else "")
+    out.print(f"{count} ended more than {older_than} ago; nothing was removed.")
 
 
 def _tell(tidied: Tidied, older_than: str, *, as_json: bool) -> None:
@@ -101,8 +101,9 @@ def _tell(tidied: Tidied, older_than: str, *, as_json: bool) -> None:
         return
     out = open_screen().out
     out.print(
-        f"Forgot {tidied.swarms} swarms that ended more than {older_than} ago, and"
-        f" {tidied.contents} contents ({sized(tidied.content_bytes)}) that nothing refers to.",
+        f"Forgot {counted(tidied.swarms, 'swarm')} that ended more than {older_than} ago, and"
+        f" {counted(tidied.contents, 'content')} ({sized(tidied.content_bytes)}) that nothing"
+        " refers to.",
         soft_wrap=True,
     )
     if tidied.given_back_bytes:

@@ -8,7 +8,7 @@ from cyclopts import Parameter
 from skep.cli.checks_sqlite import sized
 from skep.cli.documents import write_json
 from skep.cli.options import COMMON, Common
-from skep.cli.screen import clean, open_screen
+from skep.cli.screen import clean, counted, open_screen
 from skep.cli.swarms import local_time
 from skep.compose import keeper
 from skep.settings import address_of, read_settings
@@ -40,9 +40,10 @@ async def backup(
             }
         )
         return 0
-    held = f"{made.swarms} swarms, {made.contents} contents, {sized(made.size_bytes)}"
     open_screen().out.print(
-        f"Backed up as of {local_time(made.at)} to {clean(file)}: {held}.", soft_wrap=True
+        f"Backed up as of {local_time(made.at)} to {clean(file)}: {counted(made.swarms, 'swarm')},"
+        f" {counted(made.contents, 'content')}, {sized(made.size_bytes)}.",
+        soft_wrap=True,
     )
     return 0
 
@@ -77,14 +78,13 @@ async def restore(
         return 0
     out, made = open_screen().out, restored.backed_up_at
     as_of = f" as of {local_time(made)}" if made is not None else ""
-    out.print(
-        f"Restored {restored.swarms} swarms{as_of} to {clean(address_of(settings.store))};"
-        f" {restored.handed_back} tasks that ran then are ready again.",
-        soft_wrap=True,
-    )
+    store = clean(address_of(settings.store))
+    out.print(f"Restored {counted(restored.swarms, 'swarm')}{as_of} to {store}.", soft_wrap=True)
+    if restored.handed_back:
+        out.print(f"Ready again, as they ran then: {counted(restored.handed_back, 'task')}.")
     if restored.aside:
         out.print(
-            f"The {restored.replaced} swarms that stood there are kept in"
+            f"What stood there ({counted(restored.replaced, 'swarm')}) is kept in"
             f" {clean(str(restored.aside))}.",
             soft_wrap=True,
         )

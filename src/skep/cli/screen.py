@@ -123,6 +123,15 @@ def clean_block(text: str) -> str:
     )
 
 
+def counted(number: int, thing: str, *, suffix: str = "") -> str:
+    """Write how many there are of a thing.
+
+    >>> counted(1, "swarm"), counted(2, "swarm"), counted(8, "task", suffix=" or more")
+    ('1 swarm', '2 swarms', '8 or more tasks')
+    """
+    return f"{number}{suffix} {thing}" + ("" if number == 1 else "s")
+
+
 def shown_seconds(seconds: float) -> str:
     """Write a length of time as people read it.
 
