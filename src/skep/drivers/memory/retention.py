@@ -103,5 +103,7 @@ def _remove(tables: Tables, row: SwarmRow) -> None:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:
         del tables.drains[ref]
+    for asked in [each.id for each in tables.approvals.values() if each.ref.swarm == row.id]:
+        del tables.approvals[asked]
     for command in [key for key, (_, made) in tables.commands.items() if made.swarm == row.id]:
         del tables.commands[command]

@@ -15,6 +15,7 @@ from skep.records.swarm import Swarm, SwarmStatus
 
 OF_TASKS: Final = (
     ("step", "n", "task"),
+    ("approval", "n", "task"),
     ("artifact", "task, name", "task"),
     ("edge", "up, down", "up"),
 )

@@ -6,7 +6,14 @@ from collections.abc import Sequence
 import pytest
 
 from skep.ports.store import Store
-from skep.records.errors import ArtifactNotFound, SkepError, SwarmKept, SwarmNotFound, TaskNotFound
+from skep.records.errors import (
+    ApprovalNotFound,
+    ArtifactNotFound,
+    SkepError,
+    SwarmKept,
+    SwarmNotFound,
+    TaskNotFound,
+)
 from skep.records.event import Cursor
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import BeatVerdict
@@ -16,6 +23,7 @@ from skep.records.step import StepVerdict
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.values import BlobRef, Digest, Json, blob_digest
 from skep.testing.acts import (
+    ask,
     claim,
     claim_one,
     events,
@@ -73,6 +81,28 @@ class RetentionContract:
         assert [swarm.id for swarm in due] == ["b", "a", "c"]
         assert [swarm.id for swarm in first] == ["b"]
         assert await store.retention.due(clock.now() - 30) == []
+
+    async def test_what_a_forgotten_swarm_asked_and_failed_in_goes_with_it(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """No list shows a question or a dead letter of it, not even before it is cleared."""
+        await submit(store, "s", task("a"), task("b"))
+        asking, failing = await claim(store, limit=2)
+        asked = await ask(store, asking.token, expires_s=60)
+        await settle(store, failed(), asking, failing)
+        clock.advance(10)
+
+        await store.retention.forget([S], before=clock.now())
+
+        assert await store.approvals.find(state=None) == []
+        assert await store.registry.dead_letters() == []
+        with pytest.raises(ApprovalNotFound):
+            await store.approvals.read([asked])
+        clock.advance(60)
+        assert (await store.leases.sweep()).total == 0
+        while await store.retention.clear():
+            pass
+        assert (await store.dump()).approvals == []
 
     async def test_a_reopened_swarm_is_not_due(
         self, store: InspectableStore, clock: ManualClock

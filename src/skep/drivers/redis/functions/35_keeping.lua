@@ -3,7 +3,7 @@
 -- A new kind of key that belongs to a task or a swarm is one word in one of these three lists:
 -- `swarm:<id>:<word>`, `swarm:<id>:<word>:<task>` and `swarm:<id>:<word>:<run>:<task>`.
 
-local OF_A_SWARM = {'tasks', 'ev', 'cmds', 'blobs'}
+local OF_A_SWARM = {'tasks', 'ev', 'cmds', 'blobs', 'approvals'}
 local OF_A_TASK = {'t', 'up', 'down', 'open'}
 local OF_A_RUN = {'j', 'o'}
 
@@ -77,6 +77,23 @@ end
 -- Forgetting. The hash of the swarm goes first, and with it the swarm is gone for everybody; what
 -- it leaves is cleared in pieces, by whoever comes.
 
+local function forget_questions(id)
+  for _, approval in ipairs(redis.call('ZRANGE', base(id) .. ':approvals', 0, -1)) do
+    redis.call('UNLINK', 'skep:approval:' .. approval)
+    for _, index in ipairs({'skep:approvals', 'skep:undecided', 'skep:expiries'}) do
+      redis.call('ZREM', index, approval)
+    end
+  end
+end
+
+local function forget_letters(id)
+  if tonumber(redis.call('HGET', base(id), 'n:failed')) == 0 then return end
+  for _, key in ipairs(each_task(id)) do
+    local ordinal = redis.call('HGET', task_key(id, key), 'ordinal')
+    redis.call('ZREM', 'skep:dead', ref({id = id, key = key, ordinal = tonumber(ordinal)}))
+  end
+end
+
 local function forget_one(ctx, id, before)
   local row = redis.call('HMGET', base(id), 'status', 'ended_at')
   if not row[1] or row[1] == 'initializing' then return {'NONE'} end
@@ -84,6 +101,8 @@ local function forget_one(ctx, id, before)
   for _, command in ipairs(redis.call('SMEMBERS', base(id) .. ':cmds')) do
     redis.call('DEL', 'skep:cmd:' .. command)
   end
+  forget_questions(id)
+  forget_letters(id)
   redis.call('DEL', base(id), base(id) .. ':cmds')
   redis.call('ZREM', 'swarm:index', id)
   redis.call('SREM', 'swarm:status:' .. row[1], id)

@@ -29,6 +29,9 @@ local function pack(_, args)
     local key = 'skep:cmd:' .. command
     add(key, math.max(redis.call('PTTL', key), 1))
   end
+  for _, approval in ipairs(redis.call('ZRANGE', base(id) .. ':approvals', 0, -1)) do
+    add('skep:approval:' .. approval, 0)
+  end
   for _, key in ipairs(each_task(id)) do
     for _, each in ipairs(keys_of_task(id, key)) do add(each, 0) end
   end
@@ -61,6 +64,18 @@ local function index_task(side, id, key)
   end
 end
 
+local function index_questions(side, id)
+  local asked = redis.call('ZRANGE', side .. base(id) .. ':approvals', 0, -1, 'WITHSCORES')
+  for i = 1, #asked, 2 do
+    local row = redis.call('HMGET', side .. 'skep:approval:' .. asked[i], 'state', 'expires_at')
+    redis.call('ZADD', side .. 'skep:approvals', asked[i + 1], asked[i])
+    if row[1] == 'pending' then
+      redis.call('ZADD', side .. 'skep:undecided', asked[i + 1], asked[i])
+      if row[2] ~= '' then redis.call('ZADD', side .. 'skep:expiries', row[2], asked[i]) end
+    end
+  end
+end
+
 -- ARGV: token, swarm, seconds by which its time-out moves. Makes the indices of a loaded swarm.
 local function index(_, args)
   local side, id = SIDE .. args[1] .. ':', args[2]
@@ -70,6 +85,7 @@ local function index(_, args)
   for _, digest in ipairs(redis.call('SMEMBERS', side .. base(id) .. ':blobs')) do
     redis.call('SADD', side .. 'skep:users:' .. digest, id)
   end
+  index_questions(side, id)
   if ENDED[row[1]] then return redis.call('ZADD', side .. 'skep:ended', row[2], id) end
   if row[3] ~= '' then
     local deadline = num(tonumber(row[3]) + tonumber(args[3]))
@@ -87,6 +103,10 @@ local function commit(_, args)
   local ctx = begin(args[1])
   redis.call('HSET', 'skep:meta', 'restoring', 'clear:' .. args[2], 'incarnation', args[3], 'unmended', 1)
   redis.call('DEL', 'skep:lineage')
+  local last = redis.call('ZREVRANGE', SIDE .. args[2] .. ':skep:approvals', 0, 0, 'WITHSCORES')[2]
+  if last and tonumber(last) > tonumber(redis.call('HGET', 'skep:meta', 'approvals') or 0) then
+    redis.call('HSET', 'skep:meta', 'approvals', last)
+  end
   life.incarnation = args[3]
   return finish(ctx, 1)
 end
