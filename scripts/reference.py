@@ -47,7 +47,7 @@ from skep.records.task import (
     TaskSpec,
 )
 from skep.records.values import Json
-from skep.settings import MODEL_VARIABLE, STORE_VARIABLE
+from skep.settings import MODEL_VARIABLE, RETENTION_VARIABLE, STORE_VARIABLE
 
 REPO: Final = Path(__file__).parents[1]
 FOLDER: Final = REPO / "docs" / "reference"
@@ -122,6 +122,12 @@ SETTINGS: Final = (
         "Where swarms are kept: `sqlite:///PATH`, or `memory:`, which ends with the process.",
     ),
     (MODEL_VARIABLE, "`--model`", "`offline`", "The model, as `provider:name`, or `offline`."),
+    (
+        RETENTION_VARIABLE,
+        "",
+        "",
+        "How long workers keep swarms that have ended: `30d`, `12h`. Unset: for ever.",
+    ),
     ("SKEP_DEBUG", "", "", "Any value: show where in the code an unexpected error came from."),
     ("NO_COLOR", "", "", "Any value: no colours (no-color.org)."),
 )
@@ -236,6 +242,7 @@ def settings() -> str:
             ("path", "what it is"),
             [
                 ("`skep.db`", "the store: swarms, tasks, journals, events, blobs"),
+                ("`skep.db.bak-ID`", "what stood there before a restore replaced it"),
                 ("`skep.db.vN.bak`", "a copy of it from before its schema was changed"),
                 (
                     "`skep.db.locks/`",

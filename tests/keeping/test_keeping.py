@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -9,6 +10,7 @@ import apsw
 import pytest
 from tests.keeping.conftest import Place, Places, inspected
 
+from skep.drivers.sqlite.db import Db
 from skep.ports.inspection import Dump
 from skep.ports.store import Store
 from skep.records.errors import (
@@ -300,8 +302,8 @@ async def test_a_backup_of_a_newer_skep_is_refused(tmp_path: Path) -> None:
     here = Place.at(f"sqlite:///{tmp_path / 'skep.db'}", tmp_path)
     await lived(here)
     await here.back_up(tmp_path / "backup")
-    with apsw.Connection(str(tmp_path / "backup")) as copy:
-        copy.execute("PRAGMA user_version = 99").fetchall()
+    with closing(Db(apsw.Connection(str(tmp_path / "backup")))) as copy:
+        copy.run("PRAGMA user_version = 99")
 
     with pytest.raises(StoreTooNew):
         await Place.at(f"sqlite:///{tmp_path / 'there.db'}", tmp_path).restore(tmp_path / "backup")
