@@ -1,226 +1,175 @@
-"""Chaos with an oracle outside the system: workers die at random, and the ledger must agree.
-
-The agents' calls write their beginning and their end to a ledger of their own, fsynced line by
-line. What the store says in the end is held against it and against the log of the kills.
-"""
+"""The rig: a world of its own, workers and submitters in it, and somebody who kills them."""
 
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
-from collections import Counter, defaultdict
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from json import dumps
 from pathlib import Path
 from typing import Final
 
-from skep.compose import open_fleet
-from skep.hive.fleet import Fleet, SwarmHandle
-from skep.records.event import Event
-from skep.records.ids import TaskKey
-from skep.records.swarm import ENDED, SwarmStatus
-from skep.records.task import AgentKind, RetryPolicy, TaskSpec
+from tests.chaos.lives import Life, Lives
+from tests.chaos.weather import Weather
+
 from skep.settings import Settings, read_settings
 
-AGENTS: Final = '''
-"""Agents whose every call leaves two lines in a ledger outside of Skep."""
-
-import asyncio
-import os
-import random
-import time
-
-import skep
-
-LEDGER = os.open(os.environ["CHAOS_LEDGER"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+REPO: Final = Path(__file__).parents[2]
+WORLD_S: Final = 30.0
+WATCH_S: Final = 0.2
+DONE: Final = 0
 
 
-def line(kind, key):
-    os.write(LEDGER, f"{time.time()} {os.getpid()} {kind} {key}\\\\n".encode())
-    os.fsync(LEDGER)
-
-
-@skep.agent("square")
-async def square(task, n):
-    async def call(key, n):
-        line("start", key)
-        await asyncio.sleep(random.uniform(0, 0.05))
-        line("end", key)
-        return n * n
-
-    keys = [task.idempotency_key("ask", key=str(i)) for i in range(3)]
-    squares = [
-        await task.step("ask", call, key, n + i, key=str(i), effect=skep.Effect.PURE)
-        for i, key in enumerate(keys)
-    ]
-    return sum(squares)
-
-
-@skep.agent("total")
-async def total(task):
-    return sum(finding.value for finding in task.findings.values())
-'''.replace("\\\\n", "\\n")
-
-WORKERS: Final = 4
-LIVE_SWARMS_MAX: Final = 12
-WIDTH: Final = 5
-SETTLED_WITHIN_S: Final = 60.0
-PATIENT: Final = RetryPolicy(attempts_max=100, base_s=0.0)
-
-
-@dataclass
+@dataclass(kw_only=True)
 class Rig:
-    """Workers that are killed and started again, and swarms that must not notice."""
+    """One run: where its ledgers are, which store it uses, how rough it gets, from which seed."""
 
     folder: Path
     store: str
-    chance: random.Random
-    workers: dict[str, subprocess.Popen[bytes]] = field(
-        default_factory=dict[str, "subprocess.Popen[bytes]"]
-    )
-    killed: set[int] = field(default_factory=set[int])
-    swarms: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    weather: Weather
+    seed: int
+    source: Path = REPO / "src"
+    lives: Lives = field(init=False)
 
-    @property
-    def ledger(self) -> Path:
-        """Where the agents' calls are written down."""
-        return self.folder / "ledger"
+    def __post_init__(self) -> None:
+        environment = {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join((str(self.source), str(REPO))),
+            "CHAOS_WORLD": str(self.folder),
+        }
+        self.lives = Lives(self.folder, environment)
 
     @property
     def settings(self) -> Settings:
-        """The settings of the submitter."""
+        """How the oracle opens the store."""
         return read_settings(store=self.store, folder=self.folder)
 
     async def run(self, *, seconds: float) -> None:
-        """Submit and kill for so long; then let everything end, and end the workers."""
-        (self.folder / "chaos_agents.py").write_text(AGENTS)
-        for number in range(WORKERS):
-            self._start(f"w{number}")
+        """Let it rage for so long, then let everything come to its end, if it does in time."""
+        with world(self.folder, self.lives.environment, slowest_s=self.weather.slowest_s):
+            try:
+                self._begin_all(time.time() + seconds)
+                await self._rage(seconds)
+                await self._calm()
+            finally:
+                self.lives.end()
+
+    def _begin_all(self, until: float) -> None:
+        for number in range(self.weather.workers):
+            self.lives.commands[f"w{number}"] = self._worker(f"w{number}")
+        for number in range(self.weather.submitters):
+            self.lives.commands[f"s{number}"] = self._submitter(f"s{number}", until)
+        for name in self.lives.commands:
+            self.lives.begin(name)
+
+    def _worker(self, identity: str) -> list[str]:
+        weather = self.weather
+        command = ["-m", "skep", "work", "--store", self.store, "--identity", identity]
+        command += ["--slots", str(weather.slots), "--lease", str(weather.lease_s)]
+        return [*command, "--import", "tests.chaos.agents"]
+
+    def _submitter(self, name: str, until: float) -> list[str]:
+        told = {
+            "folder": str(self.folder),
+            "store": self.store,
+            "seed": self.seed,
+            "until": until,
+            "live_swarms": self.weather.live_swarms,
+            "shapes": self.weather.shapes,
+            "wide_every": self.weather.wide_every if name == "s0" else 0,
+        }
+        return ["-m", "tests.chaos.submitter", name, dumps(told)]
+
+    async def _rage(self, seconds: float) -> None:
+        """Kill, freeze and start again; whoever is away at the end comes back at once."""
         try:
-            async with open_fleet(self.settings) as fleet:
-                over = time.monotonic() + seconds
-                await asyncio.gather(self._submit(fleet, over), self._kill(over))
-                await asyncio.wait_for(self._all_ended(fleet), SETTLED_WITHIN_S)
-        finally:
-            for worker in self.workers.values():
-                worker.kill()
-                worker.wait()
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                group.create_task(self._kill(group))
+                group.create_task(self._freeze(group))
+                group.create_task(self._watch())
+        except TimeoutError:
+            pass
+        for name, life in self.lives.now.items():
+            self.lives.thaw(name, life)
+        for name in sorted(self.lives.commands.keys() - self.lives.now.keys()):
+            self.lives.begin(name)
 
-    def _start(self, identity: str) -> None:
-        command = [sys.executable, "-m", "skep", "work", "--store", self.store, "--slots", "4"]
-        command += ["--identity", identity, "--import", "chaos_agents"]
-        environment = {**os.environ, "CHAOS_LEDGER": str(self.ledger)}
-        with (self.folder / f"{identity}.log").open("ab") as log:
-            self.workers[identity] = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=log, stderr=log
-            )
-
-    async def _submit(self, fleet: Fleet, over: float) -> None:
-        while time.monotonic() < over:
-            if await self._live(fleet) >= LIVE_SWARMS_MAX:
-                await asyncio.sleep(0.05)
+    async def _kill(self, group: asyncio.TaskGroup) -> None:
+        chance = random.Random(f"{self.seed}/kill")
+        while True:
+            await asyncio.sleep(chance.uniform(*self.weather.kill_every_s))
+            names = sorted(self.lives.now)
+            if not names or not self.lives.kill(name := chance.choice(names)):
                 continue
-            n = self.chance.randrange(1000)
-            handle = await fleet.submit(f"Square {n}", plan_of(n), max_agents=50)
-            self.swarms.append((handle.id, n))  # from here on it is acknowledged
+            if name.startswith("w") and chance.random() < self.weather.away_share:
+                rest_s = self.weather.lease_s * chance.uniform(*self.weather.away_leases)
+                group.create_task(self._stay_away(name, rest_s))
+            else:
+                self.lives.begin(name)
 
-    async def _kill(self, over: float) -> None:
-        while time.monotonic() < over:
-            await asyncio.sleep(self.chance.uniform(0.3, 1.2))
-            identity = self.chance.choice(sorted(self.workers))
-            worker = self.workers[identity]
-            worker.send_signal(signal.SIGKILL)
-            await asyncio.to_thread(worker.wait)
-            self.killed.add(worker.pid)
-            self._start(identity)
+    async def _stay_away(self, name: str, rest_s: float) -> None:
+        await asyncio.sleep(rest_s)
+        self.lives.begin(name)
 
-    async def _live(self, fleet: Fleet) -> int:
-        return len(await fleet.swarms(status=SwarmStatus.ACTIVE, limit=LIVE_SWARMS_MAX))
+    async def _freeze(self, group: asyncio.TaskGroup) -> None:
+        chance = random.Random(f"{self.seed}/freeze")
+        while True:
+            await asyncio.sleep(chance.uniform(*self.weather.freeze_every_s))
+            name = chance.choice([f"w{n}" for n in range(self.weather.workers)])
+            if name in self.lives.now and self.lives.freeze(name):
+                rest_s = self.weather.lease_s * chance.uniform(*self.weather.freeze_leases)
+                group.create_task(self._thaw(name, self.lives.now[name], rest_s))
 
-    async def _all_ended(self, fleet: Fleet) -> None:
-        while await self._live(fleet):
-            await asyncio.sleep(0.2)
+    async def _thaw(self, name: str, life: Life, rest_s: float) -> None:
+        await asyncio.sleep(rest_s)
+        self.lives.thaw(name, life)
 
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_S)
+            self._revive()
 
-def plan_of(n: int) -> list[TaskSpec]:
-    """Some squares, and their sum."""
-    squares = [
-        TaskSpec(
-            key=TaskKey(f"s{i}"),
-            agent="square",
-            kind=AgentKind.FUNCTION,
-            input={"n": n + 10 * i},
-            retry=PATIENT,
-        )
-        for i in range(WIDTH)
-    ]
-    after = tuple(task.key for task in squares)
-    join = TaskSpec(
-        key=TaskKey("sum"), agent="total", kind=AgentKind.FUNCTION, after=after, retry=PATIENT
-    )
-    return [*squares, join]
+    def _revive(self) -> None:
+        """Start again whoever ended by itself, which the oracle will ask about."""
+        for life in self.lives.bury():
+            if life.name.startswith("w") or life.process.returncode != DONE:
+                self.lives.begin(life.name)
 
-
-def expected(n: int) -> int:
-    """What the plan of `n` must come to, computed without Skep."""
-    return sum((n + 10 * i + j) ** 2 for i in range(WIDTH) for j in range(3))
+    async def _calm(self) -> None:
+        """Wait until the submitters have seen all their swarms end, but no longer than promised."""
+        over = time.monotonic() + self.weather.settled_within_s
+        submitters = {name for name in self.lives.commands if name.startswith("s")}
+        while submitters & self.lives.now.keys() and time.monotonic() < over:
+            await asyncio.sleep(WATCH_S)
+            self._revive()
 
 
-@dataclass
-class Verdict:
-    """What the oracle found; every list must be empty."""
-
-    unfinished: list[str] = field(default_factory=list[str])
-    wrong: list[str] = field(default_factory=list[str])
-    outcomes_twice: list[str] = field(default_factory=list[str])
-    asked_again: list[str] = field(default_factory=list[str])
-    repeated: list[str] = field(default_factory=list[str])
-    kills_on_open_calls: int = 0
-
-
-async def judge(rig: Rig) -> Verdict:
-    """Hold the store against the ledger, the kills and the arithmetic."""
-    verdict, recorded = Verdict(), dict[str, float]()
-    async with open_fleet(rig.settings) as fleet:
-        for swarm, n in rig.swarms:
-            handle = fleet.swarm(swarm)
-            state = await handle.state()
-            if state.status not in ENDED:
-                verdict.unfinished.append(swarm)
-            elif state.status is not SwarmStatus.COMPLETED or await handle.result() != expected(n):
-                verdict.wrong.append(f"{swarm}: {state.status} {state.reason}")
-            recorded |= await _read(handle, verdict)
-    _hold_against_ledger(rig, recorded, verdict)
-    return verdict
+@contextmanager
+def world(folder: Path, environment: Mapping[str, str], *, slowest_s: float) -> Generator[None]:
+    """Run the provider and the effect server, which nobody kills, while the context lasts."""
+    servers: list[subprocess.Popen[bytes]] = []
+    try:
+        for name in ("provider", "effects"):
+            command = [sys.executable, "-m", f"tests.chaos.{name}", str(folder), str(slowest_s)]
+            with (folder / f"{name}.log").open("ab") as log:
+                servers.append(
+                    subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+                )
+        wait_for(folder / "provider.url", folder / "effects.url")
+        yield
+    finally:
+        for server in servers:
+            server.kill()
+            server.wait()
 
 
-async def _read(handle: SwarmHandle, verdict: Verdict) -> dict[str, float]:
-    """When each step was recorded; notes down outcomes that stand twice."""
-    events: list[Event] = [event async for event in handle.events(follow=False)]
-    done = Counter(event.task for event in events if event.kind == "task.succeeded")
-    verdict.outcomes_twice += [f"{handle.id}/{task}" for task, n in done.items() if n > 1]
-    return {
-        f"{handle.id}/{event.task}/1/{event.data['key']}": event.at
-        for event in events
-        if event.kind == "step.recorded"
-    }
-
-
-def _hold_against_ledger(rig: Rig, recorded: dict[str, float], verdict: Verdict) -> None:
-    starts: defaultdict[str, list[tuple[float, int]]] = defaultdict(list)
-    ends: set[tuple[str, int]] = set()
-    for text in rig.ledger.read_text().splitlines():
-        at, pid, kind, key = text.split(" ", 3)
-        if kind == "start":
-            starts[key].append((float(at), int(pid)))
-        else:
-            ends.add((key, int(pid)))
-    for key, calls in starts.items():
-        deaths = sum(pid in rig.killed for _, pid in calls)
-        verdict.kills_on_open_calls += sum((key, pid) not in ends for _, pid in calls)
-        if len(calls) - 1 > deaths:
-            verdict.repeated.append(f"{key}: {len(calls)} calls, {deaths} deaths")
-        late = [at for at, _ in calls if at > recorded.get(key, at)]
-        verdict.asked_again += [f"{key} at {at}" for at in late]
+def wait_for(*files: Path) -> None:
+    """Wait until some files are there."""
+    over = time.monotonic() + WORLD_S
+    while not all(file.exists() for file in files):
+        assert time.monotonic() < over, "the world did not come up; see its logs"
+        time.sleep(0.01)
