@@ -32,7 +32,7 @@ check: lint type layers tidy test-all ## all the gates and tests, as CI runs the
 
 check-deep: check ## check, then chaos, long runs and planted bugs: takes its time
 	$(call heading,deep tests)
-	@$(PY) -m pytest -m deep --timeout 3600 || [ $$? -eq 5 ]
+	@$(PY) -m pytest -m deep -rP --timeout 3600 || [ $$? -eq 5 ]
 	@if [ -f scripts/plant_bugs.py ]; then $(PY) scripts/plant_bugs.py; fi
 
 fmt: $(DEV) ## format the code and mend what ruff can mend
