@@ -73,11 +73,19 @@ class Lines:
 
     def __call__(self, event: Event, board: Board) -> None:
         """Print the line of an event that has one, unless it is older than this session."""
+        if event.seq == self._after:
+            self._remind(board)
         if event.task is None or event.kind not in TOLD or event.seq <= self._after:
             return
         row = board.rows[event.task]
         with suppress(BrokenPipeError):  # the work goes on when nobody reads of it
             self._print(event, row, board.elapsed_s(event.at))
+
+    def _remind(self, board: Board) -> None:
+        """Say which answer was waited for already when this session began."""
+        if answer := answer_with(board.awaited):
+            with suppress(BrokenPipeError):
+                self._console.print(f"A task waits. Answer it: {answer}", soft_wrap=True)
 
     def _print(self, event: Event, row: Row, elapsed_s: float) -> None:
         reason = f": {clean(row.reason)}" if row.reason else ""
