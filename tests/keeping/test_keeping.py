@@ -1,5 +1,6 @@
 """A backup holds all of a store, and a restore begins a new life with it (15, 30)."""
 
+import asyncio
 import shutil
 import stat
 from contextlib import closing
@@ -324,3 +325,18 @@ async def test_a_restored_store_is_backed_up_again(places: Places, tmp_path: Pat
 
     statuses_of = {swarm.id: swarm.status for swarm in (await seen(places.here)).swarms}
     assert (statuses_of[SwarmId("s")], statuses_of[SwarmId("wide")]) == ("completed",) * 2
+
+
+async def test_a_sleeper_wakes_after_a_restore(places: Places, tmp_path: Path) -> None:
+    """A task that slept when the backup was made is given out when its time has come."""
+    async with await places.here.open() as store:
+        await submit(store, "s", task("later", delay_s=0.5))
+    await places.here.back_up(tmp_path / "backup")
+    await places.there.restore(tmp_path / "backup")
+
+    async with await places.there.open() as store, asyncio.timeout(30):
+        while not (grants := await claim(store)):
+            await asyncio.sleep(0.05)
+            await store.leases.sweep()
+
+    assert [grant.token.task for grant in grants] == ["later"]
