@@ -1,7 +1,6 @@
 """Backups and restores among real processes: others write meanwhile, and they are killed."""
 
 import asyncio
-import os
 import random
 import signal
 import subprocess
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from tests.chaos.rig import AGENTS, expected, plan_of
 from tests.keeping.conftest import Place, Places, inspected
+from tests.keeping.load import AGENTS, expected, plan_of
 
 from skep.compose import open_fleet
 from skep.records.ids import SwarmId
@@ -35,18 +34,16 @@ BULK_BYTES: Final = 6 * 2**20
 @contextmanager
 def workers(place: Place, folder: Path, *, number: int) -> Generator[None]:
     """Have worker processes at a store; they are killed in the end."""
-    (folder / "chaos_agents.py").write_text(AGENTS)
+    (folder / "load_agents.py").write_text(AGENTS)
     command = [sys.executable, "-m", "skep", "work", "--store", place.settings.store]
-    environment = {**os.environ, "CHAOS_LEDGER": str(folder / "ledger")}
     started: list[subprocess.Popen[bytes]] = []
     try:
         for _ in range(number):
             with (folder / "workers.log").open("ab") as log:
                 started.append(
                     subprocess.Popen(
-                        [*command, "--slots", "4", "--import", "chaos_agents"],
+                        [*command, "--slots", "4", "--import", "load_agents"],
                         cwd=folder,
-                        env=environment,
                         stdout=log,
                         stderr=log,
                     )
