@@ -156,7 +156,7 @@ def test_a_worker_tells_its_work_in_json_lines(on_redis: Depot) -> None:
     assert [line["event"] for line in told] == [
         "ready", "task.begun", "task.ended", "stopping", "stopped",
     ]  # fmt: skip
-    assert told[0]["agents"] == ["gated", "hang", "quick"]
+    assert told[0]["agents"] == ["gated", "hang", "payer", "quick", "torn"]
     assert told[2]["outcome"] == "succeeded"
 
 
