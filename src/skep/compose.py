@@ -6,7 +6,7 @@ never pays for pydantic-ai, and `skep --help` for neither.
 
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from skep.agent.attempt import Bench, attempt
 from skep.agent.brief import Performer
 from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER, FunctionPerformer, Roster
+from skep.agent.hints import Listener
 from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.caretaker import Caretaker
@@ -31,10 +32,11 @@ from skep.ports.inspection import FileLook, Underway
 from skep.ports.keeping import Keepable
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
+from skep.ports.web import Web
 from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
-from skep.records.role import Charter
+from skep.records.role import BY_TIER, Charter
 from skep.records.task import AgentKind
 from skep.records.values import digest_of
 from skep.runtime import Runtime
@@ -53,12 +55,13 @@ SLOTS: Final = 8
 class WorkerOptions:
     """How a process works: how many tasks at once, from which queues, under which identity.
 
-    `capabilities` are offered besides those of its agents.
+    `capabilities` are offered besides those of its agents; `listener` hears what models say.
     """
 
     slots: int = SLOTS
     queues: frozenset[str] = frozenset({"default"})
     capabilities: frozenset[str] = frozenset()
+    listener: Listener | None = None
     identity: WorkerId | None = None
     lease_s: float = LEASE_S
     witness: Witness = DEAF
@@ -122,8 +125,13 @@ async def working(
     identity = options.identity or new_identity()
     async with _sole_holder(fleet.store, settings, identity):
         clock = SystemClock()
+        performers = _Performers(settings, team)
         bench = Bench(
-            store=fleet.store, clock=clock, chance=chance, performers=_Performers(settings, team)
+            store=fleet.store,
+            clock=clock,
+            chance=chance,
+            performers=performers,
+            listener=options.listener,
         )
         offer = Offer(
             worker=identity,
@@ -143,7 +151,10 @@ async def working(
             witness=options.witness,
         )
         scheduler, caretaker = TaskScheduler(fleet.store.leases), _caretaker(fleet, settings)
-        async with Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime:
+        async with (
+            aclosing(performers),
+            Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime,
+        ):
             yield runtime
 
 
@@ -329,6 +340,7 @@ class _Performers(Mapping[AgentKind, Performer]):
     def __init__(self, settings: Settings, team: Team) -> None:
         self._settings = settings
         self._team = team
+        self._web: Web | None = None
         self._made: dict[AgentKind, Performer] = {
             AgentKind.FUNCTION: FunctionPerformer(team.roster)
         }
@@ -336,12 +348,36 @@ class _Performers(Mapping[AgentKind, Performer]):
     @override
     def __getitem__(self, kind: AgentKind) -> Performer:
         if kind is AgentKind.LLM and kind not in self._made:
-            from skep.agent.loop import LoopPerformer
-            from skep.agent.models import Models
-
-            models = Models(environment=self._settings.environment, own=self._team.models)
-            self._made[kind] = LoopPerformer(models.open)
+            self._made[kind] = self._loop_performer()
         return self._made[kind]
+
+    def _loop_performer(self) -> Performer:
+        from skep.agent.asking import Asker
+        from skep.agent.loop import LoopPerformer
+        from skep.agent.models import Models
+
+        models = Models(
+            environment=self._settings.environment, own=self._team.models, client=self._client
+        )
+        asker = Asker(
+            model_of=models.open,
+            is_provided=models.is_provided,
+            streams=self._settings.streams,
+            answer_tokens_max=self._settings.patience.answer_tokens_max,
+        )
+        return LoopPerformer(asker)
+
+    def _client(self) -> object:
+        from skep.drivers.web import HttpWeb
+
+        if self._web is None:
+            self._web = HttpWeb(self._settings.environment, patience=self._settings.patience)
+        return self._web.client()
+
+    async def aclose(self) -> None:
+        """Close the connections to providers."""
+        if self._web is not None:
+            await self._web.aclose()
 
     @override
     def __iter__(self) -> Iterator[AgentKind]:
@@ -363,7 +399,9 @@ def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings, team:
     from skep.agent.charter import draw_charter
     from skep.agent.models import Models
 
-    Models(environment=settings.environment, own=team.models).check(model)
-
+    models = Models(environment=settings.environment, own=team.models)
+    for each in settings.models_of(model):
+        models.check(each)
     catalog = read_catalog(settings.state_folder.parent)
-    return draw_charter(model, roles, catalog=catalog)
+    tiers = settings.tiers if model == BY_TIER else None
+    return draw_charter(model, roles, catalog=catalog, tiers=tiers)

@@ -1,19 +1,43 @@
 """Settings: defaults, then the environment, then flags; only here is the environment read."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from skep.ports.web import Patience
 from skep.records.duration import seconds
-from skep.records.errors import InvalidInput
+from skep.records.errors import InvalidInput, ModelNotConfigured
+from skep.records.role import BY_TIER, Tier
 
 STATE_FOLDER: Final = ".skep"
 STORE_VARIABLE: Final = "SKEP_STORE"
 MODEL_VARIABLE: Final = "SKEP_MODEL"
 RETENTION_VARIABLE: Final = "SKEP_RETENTION"
+TIER_VARIABLES: Final = {
+    Tier.FAST: "SKEP_MODEL_FAST",
+    Tier.BALANCED: "SKEP_MODEL_BALANCED",
+    Tier.STRONG: "SKEP_MODEL_STRONG",
+}
+NEAREST: Final = {
+    Tier.FAST: (Tier.FAST, Tier.BALANCED, Tier.STRONG),
+    Tier.BALANCED: (Tier.BALANCED, Tier.STRONG, Tier.FAST),
+    Tier.STRONG: (Tier.STRONG, Tier.BALANCED, Tier.FAST),
+}
+"""Whose model serves a tier that has none of its own, the nearest first."""
+
+FIRST_BYTE_VARIABLE: Final = "SKEP_MODEL_FIRST_BYTE_S"
+BETWEEN_BYTES_VARIABLE: Final = "SKEP_MODEL_BETWEEN_BYTES_S"
+MAX_TOKENS_VARIABLE: Final = "SKEP_MODEL_MAX_TOKENS"
+STREAM_VARIABLE: Final = "SKEP_MODEL_STREAM"
+PATIENCE_S_MAX: Final = 3600
+"""The longest time that a setting may let a request wait for its answer."""
+
+ANSWER_TOKENS_LIMIT: Final = 1_000_000
+"""The most tokens that a setting may allow one answer."""
+
 KEYS_OF_PROVIDERS: Final = {
     "ANTHROPIC_API_KEY": "anthropic",
     "OPENAI_API_KEY": "openai",
@@ -25,12 +49,16 @@ class Settings:
     """What a process was told: where its state is, which store and model it uses.
 
     `store` is a URL: `sqlite:///relative/path`, `sqlite:////absolute/path`,
-    `redis://host:port/db` or `memory:`.
+    `redis://host:port/db` or `memory:`. `tiers` has the model of each tier, when the settings
+    map them; `model` is then `tiers`.
     """
 
     state_folder: Path
     store: str
     model: str | None = None
+    tiers: Mapping[Tier, str] = field(default_factory=dict[Tier, str])
+    patience: Patience = field(default_factory=Patience)
+    streams: bool = True
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
@@ -45,17 +73,73 @@ class Settings:
         except InvalidInput as error:
             raise InvalidInput(f"{RETENTION_VARIABLE}: {error.message}", hint=error.hint) from None
 
+    def models_of(self, model: str) -> Sequence[str]:
+        """The models, or chains of them, that a name stands for. Raises `ModelNotConfigured`."""
+        if model != BY_TIER:
+            return (model,)
+        if not self.tiers:
+            variables = ", ".join(TIER_VARIABLES.values())
+            raise ModelNotConfigured("No tier has a model.", hint=f"Set one of {variables}.")
+        return tuple(dict.fromkeys(self.tiers.values()))
+
 
 def read_settings(*, store: str | None = None, folder: Path | None = None) -> Settings:
-    """Read the settings of a process that runs in `folder` (default: the current one)."""
+    """Read the settings of a process that runs in `folder` (default: the current one).
+
+    Raises `InvalidInput` for a number that is none, or is out of its bounds.
+    """
     state = (folder or Path.cwd()) / STATE_FOLDER
     environment = dict(os.environ)
+    tiers = _tiers(environment)
     return Settings(
         state_folder=state,
         store=store or environment.get(STORE_VARIABLE) or f"sqlite:///{state / 'skep.db'}",
-        model=environment.get(MODEL_VARIABLE) or None,
+        model=BY_TIER if tiers else environment.get(MODEL_VARIABLE) or None,
+        tiers=tiers,
+        patience=_patience(environment),
+        streams=environment.get(STREAM_VARIABLE, "").lower() not in {"0", "no", "off", "false"},
         environment=environment,
     )
+
+
+def _tiers(environment: Mapping[str, str]) -> Mapping[Tier, str]:
+    """Map each tier to its model, once one of them has a model of its own."""
+    own = {tier: environment.get(variable) for tier, variable in TIER_VARIABLES.items()}
+    said = {tier: model for tier, model in own.items() if model}
+    if not said:
+        return {}
+    rest = environment.get(MODEL_VARIABLE)
+    return {
+        tier: said.get(tier) or rest or next(said[near] for near in nearest if near in said)
+        for tier, nearest in NEAREST.items()
+    }
+
+
+def _patience(environment: Mapping[str, str]) -> Patience:
+    usual = Patience()
+    return Patience(
+        first_byte_s=_number(
+            environment, FIRST_BYTE_VARIABLE, usual.first_byte_s, most=PATIENCE_S_MAX
+        ),
+        between_bytes_s=_number(
+            environment, BETWEEN_BYTES_VARIABLE, usual.between_bytes_s, most=PATIENCE_S_MAX
+        ),
+        answer_tokens_max=int(
+            _number(
+                environment, MAX_TOKENS_VARIABLE, usual.answer_tokens_max, most=ANSWER_TOKENS_LIMIT
+            )
+        ),
+    )
+
+
+def _number(environment: Mapping[str, str], variable: str, default: float, *, most: float) -> float:
+    text = environment.get(variable)
+    if not text:
+        return default
+    number = float(text) if text.replace(".", "", 1).isdecimal() else 0.0
+    if not 1 <= number <= most:
+        raise InvalidInput(f"{variable} is {text!r}, and must be a number from 1 to {most:g}.")
+    return number
 
 
 def address_of(url: str) -> str:

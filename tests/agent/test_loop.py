@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from skep.agent.asking import Asker
 from skep.agent.attempt import Bench, attempt
 from skep.agent.catalog import Catalog
 from skep.agent.charter import draw_charter
@@ -74,7 +75,7 @@ class Hive:
             store=self.store,
             clock=self.clock,
             chance=self.chance,
-            performers={AgentKind.LLM: LoopPerformer(lambda _: model)},
+            performers={AgentKind.LLM: LoopPerformer(Asker(model_of=lambda _: model))},
         )
 
     async def run(self, *script: Line) -> Outcome:

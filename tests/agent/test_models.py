@@ -3,7 +3,8 @@
 import pytest
 from pydantic_ai.exceptions import ModelHTTPError
 
-from skep.agent.models import PROVIDERS, Models, model_failure
+from skep.agent.faults import model_failure
+from skep.agent.models import PROVIDERS, Models
 from skep.records.errors import ModelExtraMissing, ModelKeyMissing, ModelUnknown
 from skep.records.outcome import ErrorClass
 
@@ -53,6 +54,6 @@ def test_a_provider_without_its_key_says_which_variable_to_set(
 )
 def test_a_providers_status_says_what_its_error_means(status: int, error_class: ErrorClass) -> None:
     """Quota waits, a server's fault is tried again, ours is not."""
-    failure = model_failure(ModelHTTPError(status, "some-model", None))
+    failure = model_failure(ModelHTTPError(status, "m", None), model="m", now=0.0)
 
     assert failure.error_class is error_class

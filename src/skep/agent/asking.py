@@ -1,83 +1,143 @@
-"""Asking a person from inside a task: the decision, or the end of the attempt until there is one.
+"""Asking a model, or the models of a chain one after the other, for the next message.
 
-The task does not wait in its worker. The attempt ends with a signal, the task blocks, and the
-decision wakes it: the next attempt of the same run asks again, and is answered at once.
+A chain goes on to its next model when the one before it cannot answer now: its provider is down,
+overloaded, out of reach, or lets the account wait. What no model could mend (a refused key, a
+rejected request, a refusal) ends the request at once. A model whose provider said how long to
+wait is left alone that long while another one of the chain is not, by all agents of a process.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
 
-from skep.agent.brief import Brief
-from skep.agent.journal import refusal_of
-from skep.policy.approving import asked_as, fingerprint_of
-from skep.records.approval import ASKED, Ask, AskVerdict, Decision
-from skep.records.ids import ApprovalId
-from skep.records.limits import AWAITS_MAX
-from skep.records.outcome import Blocked
-from skep.records.step import StepVerdict
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelResponse,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+)
+from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
+
+from skep.agent.failures import AttemptFailed
+from skep.agent.faults import AnswerCutOff, model_failure, together
+from skep.agent.hints import Heard
+from skep.ports.web import ANSWER_TOKENS_MAX
+from skep.records.outcome import ErrorClass, Failure
 from skep.records.values import Json
 
-REASON_CHARS: Final = 300
+PASSED_OVER: Final = "passed_over"
+"""Where an answer's metadata tells which models of its chain could not answer, and why."""
+
+PASSING: Final = frozenset({ErrorClass.TRANSIENT, ErrorClass.QUOTA})
+
+ModelOf: TypeAlias = Callable[[str], Model]
 
 
-class AwaitsDecision(BaseException):
-    """Ends an attempt whose question nobody has answered yet.
+def _none_is(name: str) -> bool:
+    del name
+    return False
 
-    No `Exception`, because a user's broad `except Exception` must not take it for a failure.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """How the models of one process are asked.
+
+    `is_provided` tells which names are those of providers: these are streamed (unless `streams`
+    forbids it) and told how long an answer may be. `rests` has until when each is left alone.
     """
 
-    def __init__(self, *, approval: ApprovalId, question: str) -> None:
-        super().__init__(f"Approval {approval} is not decided: {question}")
-        self.approval = approval
-        self.question = question
+    model_of: ModelOf
+    is_provided: Callable[[str], bool] = _none_is
+    streams: bool = True
+    answer_tokens_max: int = ANSWER_TOKENS_MAX
+    rests: dict[str, float] = field(default_factory=dict[str, float])
+
+    async def ask(
+        self,
+        chain: Sequence[str],
+        messages: list[ModelMessage],
+        parameters: ModelRequestParameters,
+        *,
+        now: Callable[[], float],
+        heard: Heard | None = None,
+    ) -> ModelResponse:
+        """Ask the first model of `chain` that answers; the answer's `model_id` tells which.
+
+        Raises `AttemptFailed` with the failures of all that were asked, joined.
+        """
+        failures = dict[str, Failure]()
+        for name in self._ready(chain, now()):
+            try:
+                answer = await self._ask_one(name, messages, parameters, heard=heard)
+            except Exception as error:
+                failure = model_failure(error, model=name, now=now())
+                failures[name] = failure
+                if failure.error_class not in PASSING:
+                    raise AttemptFailed(together(list(failures.values()), now=now())) from error
+                self._let_rest(name, failure)
+            else:
+                return _signed(answer, name, failures)
+        raise AttemptFailed(together(list(failures.values()), now=now()))
+
+    async def _ask_one(
+        self,
+        name: str,
+        messages: list[ModelMessage],
+        parameters: ModelRequestParameters,
+        *,
+        heard: Heard | None,
+    ) -> ModelResponse:
+        model = self.model_of(name)
+        if not self.is_provided(name):
+            return await model.request(messages, None, parameters)
+        settings = ModelSettings(max_tokens=self.answer_tokens_max)
+        if not self.streams:
+            return _finished(await model.request(messages, settings, parameters))
+        async with model.request_stream(messages, settings, parameters) as stream:
+            async for event in stream:
+                if heard is not None and (text := _text_of(event)):
+                    heard(text)
+        return _finished(stream.get())
+
+    def _ready(self, chain: Sequence[str], now: float) -> Sequence[str]:
+        """Leave out the models that rest; when all of them do, all are asked."""
+        return [name for name in chain if self.rests.get(name, now) <= now] or chain
+
+    def _let_rest(self, name: str, failure: Failure) -> None:
+        if failure.retry_at is not None:
+            self.rests[name] = failure.retry_at
 
 
-async def decision_on(
-    brief: Brief, path: str, question: str, *, detail: Json, expires_s: float | None
-) -> Decision:
-    """Give the decision of a question, or put it and end the attempt with `AwaitsDecision`.
-
-    `path` names it in the run. Raises `Diverged`, `Fenced`, `LimitExceeded` or `InvalidInput`.
-    """
-    ask = Ask(
-        token=brief.grant.token,
-        key=f"{ASKED}{path}",
-        fingerprint=fingerprint_of(question, detail),
-        question=question,
-        detail=detail,
-        expires_s=expires_s,
-    )
-    brief.journal.use(ask.key)
-    (answer,) = await brief.store.approvals.ask([ask])
-    if answer.decision is not None:
-        return answer.decision
-    if answer.verdict is not AskVerdict.ASKED:
-        raise refusal_of(StepVerdict(answer.verdict), ask.key)
-    raise AwaitsDecision(approval=asked_as(ask), question=question)
+def _finished(answer: ModelResponse) -> ModelResponse:
+    """Refuse an answer that its provider did not say is finished: the rest of it was lost."""
+    details = answer.provider_details or {}
+    if not (details.get("finish_reason") or details.get("refusal")):
+        raise AnswerCutOff("it ended before its end")
+    if answer.finish_reason == "error":
+        raise AnswerCutOff(f"its provider says {details.get('finish_reason')!r}")
+    return answer
 
 
-def parted(
-    signal: AwaitsDecision | BaseExceptionGroup[BaseException],
-) -> tuple[Sequence[AwaitsDecision], BaseException | None]:
-    """Part the questions that ended an attempt, in its task groups too, from what else did."""
-    if isinstance(signal, AwaitsDecision):
-        return [signal], None
-    asked, other = signal.split(AwaitsDecision)
-    return (_leaves(asked) if asked is not None else []), other
+def _text_of(event: object) -> str:
+    match event:
+        case PartStartEvent(part=TextPart(content=text)):
+            return text
+        case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+            return text
+        case _:
+            return ""
 
 
-def blocked(asked: Sequence[AwaitsDecision]) -> Blocked:
-    """The outcome of an attempt that asked."""
-    first, *others = asked
-    more = f" (and {len(others)} more)" if others else ""
-    return Blocked(
-        reason=f"It asks: {first.question[:REASON_CHARS]}{more}",
-        awaits=tuple(each.approval for each in asked[:AWAITS_MAX]),
-    )
-
-
-def _leaves(group: BaseExceptionGroup[AwaitsDecision]) -> list[AwaitsDecision]:
-    found: list[AwaitsDecision] = []
-    for each in group.exceptions:
-        found += [each] if isinstance(each, AwaitsDecision) else _leaves(each)
-    return found
+def _signed(answer: ModelResponse, name: str, failures: Mapping[str, Failure]) -> ModelResponse:
+    """Note which model answered, and which ones before it could not."""
+    answer.model_id = name
+    if failures:
+        passed: list[Json] = [
+            {"model": model, "code": failure.code, "reason": failure.message}
+            for model, failure in failures.items()
+        ]
+        answer.metadata = {**(answer.metadata or {}), PASSED_OVER: passed}
+    return answer

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from skep.agent.asking import AwaitsDecision, blocked, parted
+from skep.agent.approving import AwaitsDecision, blocked, parted
 from skep.agent.brief import Brief, Finding, Performer, Work
 from skep.agent.failures import failure_of
+from skep.agent.hints import Listener
 from skep.agent.journal import RunJournal, UnknownEffect
 from skep.policy.retry import outcome_of
 from skep.ports.store import Blobs, Store
@@ -23,12 +24,16 @@ from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, pars
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """Where attempts are made: the store, the system, and a performer for each kind of agent."""
+    """Where attempts are made: the store, the system, and a performer for each kind of agent.
+
+    `listener` hears what models are saying while they say it.
+    """
 
     store: Store
     clock: Clock
     chance: Chance
     performers: Mapping[AgentKind, Performer]
+    listener: Listener | None = None
     charters: dict[str, Charter] = field(default_factory=dict[str, Charter])
     """Charters read so far, by digest."""
 
@@ -84,6 +89,7 @@ async def prepare(grant: Grant, bench: Bench) -> Brief:
         store=store,
         clock=bench.clock,
         chance=bench.chance,
+        listener=bench.listener,
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from skep.agent.hints import Listener
 from skep.agent.journal import RunJournal
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
@@ -39,6 +40,7 @@ class Brief:
     store: Store
     clock: Clock
     chance: Chance
+    listener: Listener | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,13 +12,16 @@ from typing import Final, cast
 
 import yaml
 
+from skep.policy.forms import faults_of_form
 from skep.records.errors import AgentFileInvalid, AgentUnknown
 from skep.records.ids import is_name
 from skep.records.role import Role, Tier
 from skep.records.task import AgentKind
 from skep.records.values import Json
 
-KNOWN_FIELDS: Final = frozenset({"name", "description", "kind", "capabilities", "tools", "model"})
+KNOWN_FIELDS: Final = frozenset(
+    {"name", "description", "kind", "capabilities", "tools", "model", "output"}
+)
 FOLDERS: Final = (".claude/agents", ".skep/agents")
 TIERS_OF_CLAUDE: Final = {
     "haiku": Tier.FAST,
@@ -79,6 +82,7 @@ def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
         capabilities=_names(fields.get("capabilities")),
         tools=_names(fields.get("tools")),
         tier=_tier(fields.get("model")),
+        output=_form(fields.get("output"), source),
         source=source,
     )
     unknown = sorted(set(fields) - KNOWN_FIELDS)
@@ -136,6 +140,15 @@ def _tier(value: Json) -> Tier:
     """Map a tier, or one of Claude Code's model names, to a tier; anything else is balanced."""
     text = str(value or "")
     return Tier(text) if text in set(Tier) else TIERS_OF_CLAUDE.get(text, Tier.BALANCED)
+
+
+def _form(value: Json, source: str) -> Mapping[str, Json] | None:
+    """Read the form of what a role returns; None for a text."""
+    if value is None:
+        return None
+    if wrong := faults_of_form(value):
+        raise AgentFileInvalid(path=source, reason=f"its output is no form: {wrong[0]}")
+    return cast("Mapping[str, Json]", value)
 
 
 def _names(value: Json) -> tuple[str, ...]:

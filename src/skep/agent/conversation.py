@@ -14,6 +14,7 @@ from pydantic_ai.messages import (
     ModelResponse,
     ToolCallPart,
     ToolReturnPart,
+    UserContent,
     UserPromptPart,
 )
 from pydantic_core import to_jsonable_python
@@ -41,14 +42,23 @@ class Conversation:
         self.fingerprint: Digest = digest_of(canonical(ground))
         self.extend(opening)
 
+    def restart(self, messages: Sequence[ModelMessage]) -> None:
+        """Go on with other messages in place of those so far; the fingerprint covers both."""
+        self.messages = []
+        for message in messages:
+            self.extend(message)
+
     def extend(self, message: ModelRequest | ModelResponse) -> None:
         """Append a message and chain the fingerprint over it."""
         self.messages.append(message)
         self.fingerprint = digest_of(canonical([self.fingerprint, _essence(message)]))
 
 
-def opening(brief: Brief, role: Role) -> ModelRequest:
-    """Open the conversation: who the agent is, what the swarm is for, and what others found."""
+def opening(brief: Brief, role: Role, files: Sequence[UserContent] = ()) -> ModelRequest:
+    """Open the conversation: who the agent is, what the swarm is for, and what others found.
+
+    `files` are what the task attaches, each after its name.
+    """
     spec = brief.grant.spec
     task = spec.title or spec.key
     parts = [f"{OBJECTIVE_HEADER}{brief.swarm.request.objective}{TASK_HEADER}{task}"]
@@ -56,9 +66,10 @@ def opening(brief: Brief, role: Role) -> ModelRequest:
         given = brief.input if isinstance(brief.input, str) else canonical(brief.input)
         parts.append(f"Input of your task:\n{given}")
     parts.extend(_handed_over(finding) for finding in brief.findings)
-    return ModelRequest(
-        parts=[UserPromptPart(content=text) for text in parts], instructions=role.instructions
-    )
+    prompts = [UserPromptPart(content=text) for text in parts]
+    if files:
+        prompts.append(UserPromptPart(content=files))
+    return ModelRequest(parts=prompts, instructions=role.instructions)
 
 
 def tool_result(call: ToolCallPart, result: Json | ToolRefusal) -> ToolReturnPart:

@@ -15,7 +15,7 @@ from typing import Final, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
 
-from skep.agent.asking import decision_on
+from skep.agent.approving import decision_on
 from skep.agent.brief import Brief, Finding, Work
 from skep.agent.spawning import add_all
 from skep.policy.plans import body_of

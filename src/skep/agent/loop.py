@@ -7,32 +7,31 @@ in the journal until it comes to where its predecessor died.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
-from pydantic_ai.messages import (
-    ModelMessagesTypeAdapter,
-    ModelResponse,
-    TextPart,
-    ToolCallPart,
-    ToolReturnPart,
-)
-from pydantic_ai.models import Model, ModelRequestParameters
+from pydantic_ai.exceptions import ModelRetry, ToolFailed
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.models import ModelRequestParameters
 from pydantic_core import to_jsonable_python
 
+from skep.agent.asking import Asker
+from skep.agent.attachments import attached
 from skep.agent.brief import Brief, Work
 from skep.agent.conversation import Conversation, nudge, opening, results, tool_result
 from skep.agent.failures import AttemptFailed
-from skep.agent.models import model_failure
+from skep.agent.faults import fault_failure
+from skep.agent.returns import FINAL_RESULT, Returns
+from skep.agent.talk import Talk
 from skep.agent.toolbox import Toolbox, ToolRefusal
 from skep.agent.tools.shelf import SHELF
+from skep.agent.turn import ask
 from skep.agent.workspace import Workspace
+from skep.policy.faults import Fault
 from skep.records.errors import AgentUnknown, InvalidInput, SkepError
 from skep.records.outcome import ErrorClass, Failure
-from skep.records.role import Charter, Role
-from skep.records.step import Effect
+from skep.records.role import Charter, chain_of
 from skep.records.task import AgentKind
 from skep.records.values import Json, canonical
 
@@ -42,95 +41,93 @@ TURNS_MAX: Final = 50
 EMPTY_ANSWERS_MAX: Final = 2
 """Answers without text or call before the attempt fails."""
 
+LENGTH_STOPS_MAX: Final = 3
+"""How often an answer may be cut short by its own length and gone on with."""
+
 TOOL_FAILED: Final = "$failed"
 """The one key of a tool step's value when the tool refused."""
 
-ModelOf = Callable[[str], Model]
-
-
-@dataclass(slots=True)
-class _Talk:
-    """What the loop knows while it goes round."""
-
-    brief: Brief
-    role: Role
-    model: Model
-    toolbox: Toolbox
-    parameters: ModelRequestParameters
-    conversation: Conversation
-    results: dict[str, Json] = field(default_factory=dict[str, Json])
-    empty_answers: int = 0
-
 
 class LoopPerformer:
-    """Performs tasks of kind `llm`. `model_of` opens the model that a charter names."""
+    """Performs tasks of kind `llm` with the models that `asker` can ask."""
 
     kind = AgentKind.LLM
 
-    def __init__(self, model_of: ModelOf) -> None:
-        self._model_of = model_of
+    def __init__(self, asker: Asker) -> None:
+        self._asker = asker
 
     async def perform(self, brief: Brief) -> Work:
         """Converse with the role's model until it answers without asking for a tool."""
-        talk = _begin(brief, self._model_of)
+        talk = await _begin(brief, self._asker)
         for turn in range(1, TURNS_MAX + 1):
-            response = await _ask(talk, turn)
+            response = await ask(talk, turn)
             talk.conversation.extend(response)
-            calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
-            if calls:
-                answers = [
-                    _use(talk, call, path=_path(turn, place, call))
-                    for place, call in enumerate(calls)
-                ]
-                talk.conversation.extend(results(await asyncio.gather(*answers)))
-            elif text := _text(response):
-                return _work(talk, text)
-            else:
-                _allow_an_empty_answer(talk)
+            work = await _follow(talk, response, turn=turn)
+            if work is not None:
+                return work
         raise _gave_up(f"It asked for more than {TURNS_MAX} turns.")
 
 
-def _begin(brief: Brief, model_of: ModelOf) -> _Talk:
+async def _begin(brief: Brief, asker: Asker) -> Talk:
     charter = _charter(brief)
     role = charter.roles.get(brief.grant.spec.agent)
     if role is None:
         raise AgentUnknown(name=brief.grant.spec.agent, known=tuple(sorted(charter.roles)))
-    toolbox = Toolbox(role.tools, charter=charter, workspace=_workspace(brief))
+    workspace = _workspace(brief)
+    toolbox = Toolbox(role.tools, charter=charter, workspace=workspace)
     definitions = toolbox.definitions()
-    ground = cast("Json", to_jsonable_python([charter.model, definitions]))
-    return _Talk(
+    model, returns = charter.model_of(role), Returns(role.output)
+    ground = cast("Json", to_jsonable_python([model, definitions, *returns.ground]))
+    files = await attached(brief, workspace)
+    return Talk(
         brief=brief,
         role=role,
-        model=model_of(charter.model),
+        chain=chain_of(model),
+        asker=asker,
         toolbox=toolbox,
-        parameters=ModelRequestParameters(function_tools=definitions),
-        conversation=Conversation(opening(brief, role), ground=ground),
+        returns=returns,
+        parameters=returns.asked_for(ModelRequestParameters(function_tools=definitions)),
+        conversation=Conversation(opening(brief, role, files), ground=ground),
     )
 
 
-async def _ask(talk: _Talk, turn: int) -> ModelResponse:
-    """Make one model request, or find its recorded answer."""
+async def _follow(talk: Talk, response: ModelResponse, *, turn: int) -> Work | None:
+    """Do what an answer asks for; gives the work when it was the last one."""
+    _refuse_refusals(response)
+    calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    text = _text(response)
+    if calls:
+        return await _use_all(talk, calls, turn=turn)
+    if not text:
+        _allow_an_empty_answer(talk)
+    elif response.finish_reason == "length":
+        _let_go_on(talk, text)
+    elif talk.returns.is_asked:
+        talk.returns.count_misfit()
+        talk.conversation.extend(nudge(f"Give your result by calling {FINAL_RESULT}."))
+    else:
+        return _work(talk, {"text": "".join([*talk.begun, text]).strip()})
+    return None
 
-    async def made() -> Json:
-        try:
-            response = await talk.model.request(talk.conversation.messages, None, talk.parameters)
-        except Exception as error:
-            raise AttemptFailed(model_failure(error)) from error
-        return cast("Json", ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
 
-    stored = await talk.brief.journal.step(
-        f"turn/{turn}/model", talk.conversation.fingerprint, made, effect=Effect.PURE
-    )
-    (response,) = ModelMessagesTypeAdapter.validate_python([stored])
-    return cast("ModelResponse", response)
+async def _use_all(talk: Talk, calls: Sequence[ToolCallPart], *, turn: int) -> Work | None:
+    """Make the calls of one turn side by side, unless one of them hands in a fitting result."""
+    for call in calls:
+        if talk.returns.is_final(call) and not talk.returns.misfits(call):
+            return _work(talk, talk.returns.value(call))
+    answers = [_use(talk, call, path=_path(turn, place, call)) for place, call in enumerate(calls)]
+    talk.conversation.extend(results(await asyncio.gather(*answers)))
+    return None
 
 
 def _path(turn: int, place: int, call: ToolCallPart) -> str:
     return f"turn/{turn}/tool/{place}:{call.tool_name}"
 
 
-async def _use(talk: _Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
+async def _use(talk: Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
     """Make one tool call, or find its recorded result; a call that does not fit is not made."""
+    if talk.returns.is_final(call):
+        return tool_result(call, talk.returns.refusal(call))
     args = talk.toolbox.checked(call.tool_name, call.args)
     if isinstance(args, ToolRefusal):
         return tool_result(call, args)
@@ -138,7 +135,7 @@ async def _use(talk: _Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
     async def made() -> Json:
         try:
             return await talk.toolbox.use(call.tool_name, args)
-        except SkepError as error:
+        except (SkepError, ModelRetry, ToolFailed) as error:
             return {TOOL_FAILED: error.message}
 
     request = cast("Json", to_jsonable_python([call.tool_name, args]))
@@ -150,25 +147,47 @@ async def _use(talk: _Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
     return tool_result(call, value)
 
 
-def _work(talk: _Talk, text: str) -> Work:
-    """The agent's text is its value; what its tools returned is left beside it as artefacts."""
+def _work(talk: Talk, value: Json) -> Work:
+    """What the agent said is its value; what its tools returned is left beside it as artefacts."""
     pieces: Mapping[str, tuple[str, bytes]] = {
-        f"findings/{name}.json": ("application/json", canonical(value).encode())
-        for name, value in talk.results.items()
+        f"findings/{name}.json": ("application/json", canonical(found).encode())
+        for name, found in talk.results.items()
         if SHELF[name].is_analysis
     }
-    return Work(value={"text": text}, pieces=pieces)
+    return Work(value=value, pieces=pieces)
 
 
 def _text(response: ModelResponse) -> str:
-    return "".join(part.content for part in response.parts if isinstance(part, TextPart)).strip()
+    text = "".join(part.content for part in response.parts if isinstance(part, TextPart))
+    return text if text.strip() else ""
 
 
-def _allow_an_empty_answer(talk: _Talk) -> None:
+def _refuse_refusals(response: ModelResponse) -> None:
+    if response.finish_reason != "content_filter":
+        return
+    said = (response.provider_details or {}).get("refusal") or _text(response)
+    model = response.model_id or response.model_name or "of this agent"
+    raise AttemptFailed(fault_failure(Fault.REFUSED, model=model, said=str(said)))
+
+
+def _allow_an_empty_answer(talk: Talk) -> None:
     talk.empty_answers += 1
     if talk.empty_answers > EMPTY_ANSWERS_MAX:
         raise _gave_up("It answered with nothing, again and again.")
     talk.conversation.extend(nudge("Your answer was empty. Answer, or call a tool."))
+
+
+def _let_go_on(talk: Talk, text: str) -> None:
+    """Let the model go on with an answer that was cut short by its own length."""
+    talk.begun.append(text)
+    if len(talk.begun) > LENGTH_STOPS_MAX:
+        raise _gave_up(
+            "Its answer did not end within the length that answers may have, again and again;"
+            " SKEP_MODEL_MAX_TOKENS allows longer ones."
+        )
+    talk.conversation.extend(
+        nudge("Your answer was cut short. Go on exactly where it stops, and repeat nothing.")
+    )
 
 
 def _gave_up(reason: str) -> AttemptFailed:

@@ -9,9 +9,10 @@ the one before it, without following links, and the file's kind is asked of what
 import errno
 import os
 import stat
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -95,15 +96,11 @@ class Workspace:
         Raises `FileRefused` with its reason: no such file, no regular file, a link on the way,
         not readable, binary (NUL among its first 8,192 bytes), larger than `bytes_max`.
         """
-        folder, name = _split(self._inside(path))
-        try:
-            with self._folder(folder) as folder_fd:
-                _refuse_unless_file(path, os.lstat(name, dir_fd=folder_fd))
-                with os.fdopen(os.open(name, _FILE, dir_fd=folder_fd), "rb") as file:
-                    _refuse_unless_file(path, os.fstat(file.fileno()))
-                    return _text_of(path, file, bytes_max=bytes_max)
-        except OSError as error:
-            raise FileRefused(path=path, reason=_reason_of(error)) from error
+        return self._read(path, partial(_text_of, bytes_max=bytes_max))
+
+    def content(self, path: str, *, bytes_max: int) -> bytes:
+        """Read one file whole, whatever is in it. Raises `FileRefused` as `read` does."""
+        return self._read(path, partial(_whole, bytes_max=bytes_max))
 
     def has(self, path: str) -> bool:
         """Tell whether a file, link or folder lies there; what is behind a link counts as there."""
@@ -116,6 +113,18 @@ class Workspace:
         except OSError as error:
             return _reason_of(error) is not Reason.MISSING
         return True
+
+    def _read(self, path: str, reading: Callable[[str, BinaryIO], bytes]) -> bytes:
+        """Open one regular file without following a link, and read it."""
+        folder, name = _split(self._inside(path))
+        try:
+            with self._folder(folder) as folder_fd:
+                _refuse_unless_file(path, os.lstat(name, dir_fd=folder_fd))
+                with os.fdopen(os.open(name, _FILE, dir_fd=folder_fd), "rb") as file:
+                    _refuse_unless_file(path, os.fstat(file.fileno()))
+                    return reading(path, file)
+        except OSError as error:
+            raise FileRefused(path=path, reason=_reason_of(error)) from error
 
     def _inside(self, path: str) -> bytes:
         try:
@@ -204,6 +213,13 @@ def _text_of(path: str, file: BinaryIO, *, bytes_max: int) -> bytes:
     size = os.fstat(file.fileno()).st_size
     # One byte beyond shows a file that is too large, or that grows while it is read.
     content = head + file.read(max(0, min(size, bytes_max) - len(head)) + 1)
+    if len(content) > bytes_max:
+        raise FileRefused(path=path, reason=Reason.TOO_LARGE)
+    return content
+
+
+def _whole(path: str, file: BinaryIO, *, bytes_max: int) -> bytes:
+    content = file.read(bytes_max + 1)
     if len(content) > bytes_max:
         raise FileRefused(path=path, reason=Reason.TOO_LARGE)
     return content

@@ -9,7 +9,6 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from skep.cli.ids import short
 from skep.policy.endings import is_stalled
 from skep.ports.inspection import Underway
 from skep.records.errors import AgentFileInvalid
+from skep.settings import Settings
 
 GIT_ANSWER_S: Final = 10.0
 """How long the doctor waits for git to tell its version."""
@@ -113,11 +113,12 @@ def git() -> Finding:
     return ok("git", told.stdout.strip().removeprefix("git version "))
 
 
-def providers(environment: Mapping[str, str], model: str | None) -> Finding:
+def providers(settings: Settings) -> Finding:
     """Tell which models can be asked; names of keys, never their values. Raises `ModelError`."""
     from skep.agent.models import PROVIDERS, Models
 
-    if model is not None:
+    environment = settings.environment
+    for model in settings.models_of(settings.model) if settings.model else ():
         Models(environment=environment, own={}).check(model)
     ways = dict[str, tuple[str, str, str]]()
     for name, (package, extra, variable) in PROVIDERS.items():

@@ -78,7 +78,7 @@ async def examined(settings: Settings, screen: Screen) -> AsyncGenerator[Finding
         ("state folder", partial(state_folder, settings.state_folder)),
         ("agent files", partial(agent_files, project)),
         ("git", git),
-        ("models", partial(providers, settings.environment, settings.model)),
+        ("models", partial(providers, settings)),
         ("terminal", partial(terminal, encoding, is_ascii=is_ascii)),
     ):
         yield await made(what, check)

@@ -179,4 +179,6 @@ def _check_model(model: str, settings: Settings) -> None:
     if model != OFFLINE:
         from skep.agent.models import Models  # costs a second, which offline does not pay
 
-        Models(environment=settings.environment, own={}).check(model)
+        models = Models(environment=settings.environment, own={})
+        for each in settings.models_of(model):
+            models.check(each)

@@ -24,7 +24,7 @@ from skep.hive.fleet import Fleet, SwarmHandle
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput
 from skep.records.ids import SwarmId
-from skep.records.role import OFFLINE
+from skep.records.role import OFFLINE, chain_of
 from skep.settings import Settings, read_settings
 
 
@@ -64,7 +64,7 @@ class Asked(Working):
 
 
 NOTHING_ASKED: Final = Asked()
-FREE_PROVIDERS: Final = ("ollama:",)
+FREE_PROVIDERS: Final = ("ollama:", "vllm:")
 
 
 def run(
@@ -213,4 +213,4 @@ def _confirmed(wish: Wish, screen: Screen, asked: Asked) -> bool:
 
 
 def _costs_money(model: str) -> bool:
-    return model != OFFLINE and not model.startswith(FREE_PROVIDERS)
+    return any(name != OFFLINE and not name.startswith(FREE_PROVIDERS) for name in chain_of(model))

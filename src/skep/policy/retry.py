@@ -16,14 +16,15 @@ def outcome_of(
     """Turn a failure into the outcome of its attempt.
 
     `failures` counts the failed and lost attempts before this one. A transient error rests for a
-    time drawn from the full jitter (Brooker, AWS Architecture Blog 2015); a quota sleeps until
-    the provider's own time and counts as no failure.
+    time drawn from the full jitter (Brooker, AWS Architecture Blog 2015), and at least until the
+    provider's own time; a quota sleeps until that time and counts as no failure.
     """
     match failure.error_class:
         case ErrorClass.TRANSIENT:
             if failures + 1 >= policy.attempts_max:
                 return Failed(failure=failure)
-            return Retried(failure=failure, wake_at=now + rest_s(failures, policy, chance))
+            rested = now + rest_s(failures, policy, chance)
+            return Retried(failure=failure, wake_at=max(rested, failure.retry_at or rested))
         case ErrorClass.QUOTA:
             wake_at = failure.retry_at if failure.retry_at is not None else now + QUOTA_WAIT_S
             return Snoozed(reason=failure.message, wake_at=max(now, wake_at))

@@ -26,7 +26,8 @@
     │   └── IdentityInUse       another live process works under this identity
     ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
     ├── WorkspaceError          a folder that cannot be audited
-    └── ModelError              ModelUnknown, ModelExtraMissing, ModelKeyMissing, ModelNotConfigured
+    └── ModelError              ModelUnknown, ModelExtraMissing, ModelKeyMissing,
+                                ModelNotConfigured, AnswerTooLong
 
 Each class has a stable `code`, an HTTP status (RFC 9457) and a JSON-RPC code. The docstring's
 first line is the message where none is given; `hint` says what to do about it.
@@ -387,3 +388,16 @@ class ModelNotConfigured(ModelError):
 
     code = "model_not_configured"
     http_status = 400
+
+
+class AnswerTooLong(ModelError):
+    """The provider's answer is longer than any answer may be; the rest was not read."""
+
+    code = "answer_too_long"
+
+    def __init__(self, *, allowed: int) -> None:
+        super().__init__(
+            f"The provider's answer is longer than {allowed:,} bytes; the rest was not read.",
+            hint="Ask for less at once: split the task.",
+        )
+        self.allowed = allowed

@@ -12,6 +12,13 @@ OFFLINE: Final = "offline"
 """The name of the model that needs no key: fixed rules over what tools return."""
 
 
+CHAIN: Final = ","
+"""What stands between the names of a chain of models."""
+
+BY_TIER: Final = "tiers"
+"""The name that stands for the model of each role's tier, as the settings map them."""
+
+
 class Tier(StrEnum):
     """How strong a model a role asks for; settings map each tier to a model."""
 
@@ -24,6 +31,7 @@ class Tier(StrEnum):
 class Role:
     """An agent's name, what it is good for, what it may use, and its instructions.
 
+    `output` is the form of the value it returns (see `policy.forms`), None when that is a text;
     `source` says where it was read: a file's path, or "built in".
     """
 
@@ -34,6 +42,7 @@ class Role:
     capabilities: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     tier: Tier = Tier.BALANCED
+    output: Mapping[str, Json] | None = None
     source: str = "built in"
 
 
@@ -47,8 +56,25 @@ class ToolShape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charter:
-    """The roles, tool shapes and model with which a swarm began; takeovers use these."""
+    """The roles, tool shapes and models with which a swarm began; takeovers use these.
+
+    `model` is a name or a chain of them, as it was asked for; `tiers` has those of single tiers.
+    """
 
     model: str
+    tiers: Mapping[Tier, str] = field(default_factory=dict[Tier, str])
     roles: Mapping[str, Role] = field(default_factory=dict[str, Role])
     tools: Mapping[str, ToolShape] = field(default_factory=dict[str, ToolShape])
+
+    def model_of(self, role: Role) -> str:
+        """The model, or the chain of models, that a role asks."""
+        return self.tiers.get(role.tier, self.model)
+
+
+def chain_of(model: str) -> tuple[str, ...]:
+    """Take a chain of models apart, in the order in which they are asked.
+
+    >>> chain_of("anthropic:a, openai:b"), chain_of("offline")
+    (('anthropic:a', 'openai:b'), ('offline',))
+    """
+    return tuple(name.strip() for name in model.split(CHAIN) if name.strip())

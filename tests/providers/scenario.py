@@ -1,0 +1,118 @@
+"""Scenarios: what a stub server does with one request, said once for all three protocols."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+Protocol: TypeAlias = Literal["openai-chat", "openai-responses", "anthropic"]
+PROTOCOLS: Sequence[Protocol] = ("openai-chat", "openai-responses", "anthropic")
+Call: TypeAlias = tuple[str, Mapping[str, Any] | str]
+Finish: TypeAlias = Literal["stop", "length", "refusal"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Says:
+    """The model says a text, or calls tools as (name, arguments); arguments may be raw text."""
+
+    text: str = ""
+    calls: Sequence[Call] = ()
+    finish: Finish = "stop"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fails:
+    """The provider answers with an error's status, headers and body."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: object = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Breaks:
+    """The connection is reset: before the head of the answer, after it, or after some events."""
+
+    when: Literal["before", "after", "midway"]
+    cleanly: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw:
+    """The server answers 200 with these bytes, as JSON or as one event of a stream."""
+
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waits:
+    """The server says nothing: from the beginning, or once its answer has begun."""
+
+    when: Literal["at once", "midway"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeverEnds:
+    """The server sends pieces of text for as long as somebody reads them."""
+
+
+Scene: TypeAlias = Says | Fails | Breaks | Raw | Waits | NeverEnds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """One request as the server got it, read out of its protocol."""
+
+    protocol: Protocol
+    body: Mapping[str, Any]
+    headers: Mapping[str, str]
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether an SSE stream was asked for."""
+        return bool(self.body.get("stream"))
+
+    @property
+    def wants_usage(self) -> bool:
+        """Whether the figures of usage are to come with the stream."""
+        options = self.body.get("stream_options") or {}
+        return self.protocol != "openai-chat" or bool(options.get("include_usage"))
+
+    @property
+    def tools(self) -> Mapping[str, Mapping[str, Any]]:
+        """The schemas of the tools that the model is offered, by name."""
+        match self.protocol:
+            case "openai-chat":
+                offered = [each["function"] for each in self.body.get("tools", ())]
+                return {each["name"]: each["parameters"] for each in offered}
+            case "openai-responses":
+                offered = self.body.get("tools", ())
+                return {each["name"]: each["parameters"] for each in offered}
+            case "anthropic":
+                return {each["name"]: each["input_schema"] for each in self.body.get("tools", ())}
+
+    @property
+    def results(self) -> Sequence[str]:
+        """What tools returned so far, as text."""
+        match self.protocol:
+            case "openai-chat":
+                found = [m["content"] for m in self.body["messages"] if m["role"] == "tool"]
+            case "openai-responses":
+                found = [
+                    item["output"]
+                    for item in self.body["input"]
+                    if item.get("type") == "function_call_output"
+                ]
+            case "anthropic":
+                found = [
+                    block["content"]
+                    for message in self.body["messages"]
+                    if isinstance(message["content"], list)
+                    for block in message["content"]
+                    if block["type"] == "tool_result"
+                ]
+        return [str(each) for each in found]
+
+    @property
+    def text(self) -> str:
+        """All that was sent, for looking into."""
+        return str(self.body)
