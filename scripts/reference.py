@@ -27,11 +27,12 @@ from rich.text import Text
 
 import skep
 from skep.agent.catalog import read_catalog
-from skep.agent.models import PROVIDERS
+from skep.agent.models import BASE_URLS, KEYS, PROVIDERS
 from skep.agent.toolbox import shapes
 from skep.agent.tools.shelf import SHELF
 from skep.cli.app import build
 from skep.cli.failures import FAILED, INTERRUPTED, USAGE
+from skep.ports.web import ANSWER_TOKENS_MAX, BETWEEN_BYTES_S, FIRST_BYTE_S
 from skep.records import limits
 from skep.records.codec import spec_json
 from skep.records.errors import SkepError
@@ -47,7 +48,16 @@ from skep.records.task import (
     TaskSpec,
 )
 from skep.records.values import Json
-from skep.settings import MODEL_VARIABLE, RETENTION_VARIABLE, STORE_VARIABLE
+from skep.settings import (
+    BETWEEN_BYTES_VARIABLE,
+    FIRST_BYTE_VARIABLE,
+    MAX_TOKENS_VARIABLE,
+    MODEL_VARIABLE,
+    RETENTION_VARIABLE,
+    STORE_VARIABLE,
+    STREAM_VARIABLE,
+    TIER_VARIABLES,
+)
 
 REPO: Final = Path(__file__).parents[1]
 FOLDER: Final = REPO / "docs" / "reference"
@@ -121,7 +131,32 @@ SETTINGS: Final = (
         "`sqlite:///.skep/skep.db`",
         "Where swarms are kept: `sqlite:///PATH`, or `memory:`, which ends with the process.",
     ),
-    (MODEL_VARIABLE, "`--model`", "`offline`", "The model, as `provider:name`, or `offline`."),
+    (
+        MODEL_VARIABLE,
+        "`--model`",
+        "`offline`",
+        "The model, as `provider:name`, or `offline`; or a chain of them, parted by commas.",
+    ),
+    *(
+        (variable, "", f"`{MODEL_VARIABLE}`", f"The model, or chain, of roles of tier `{tier}`.")
+        for tier, variable in TIER_VARIABLES.items()
+    ),
+    (
+        FIRST_BYTE_VARIABLE,
+        "",
+        f"`{FIRST_BYTE_S:g}`",
+        "Seconds that a provider may take to the first byte of its answer.",
+    ),
+    (
+        BETWEEN_BYTES_VARIABLE,
+        "",
+        f"`{BETWEEN_BYTES_S:g}`",
+        "Seconds that an answer under way may pause.",
+    ),
+    (MAX_TOKENS_VARIABLE, "", f"`{ANSWER_TOKENS_MAX}`", "Tokens of one answer."),
+    (STREAM_VARIABLE, "", "`on`", "`off`: ask for answers whole, for servers that cannot stream."),
+    ("HTTPS_PROXY", "", "", "The proxy to providers; `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` too."),
+    ("SSL_CERT_FILE", "", "", "Whom to trust at providers, in PEM; `SSL_CERT_DIR` too."),
     (
         RETENTION_VARIABLE,
         "",
@@ -224,8 +259,8 @@ def settings() -> str:
     """List the variables and files that Skep reads."""
     rows = [(f"`{name}`", flag, default, means) for name, flag, default, means in SETTINGS]
     providers = [
-        (f"`{provider}:NAME`", f"`skep[{extra}]`", f"`{variable}`")
-        for provider, (_, extra, variable) in PROVIDERS.items()
+        (f"`{name}:NAME`", f"`skep[{extra}]`", f"`{KEYS[name]}`", f"`{BASE_URLS[name][0]}`")
+        for name, (_, extra, _) in PROVIDERS.items()
     ]
     return _page(
         "Settings",
@@ -233,9 +268,9 @@ def settings() -> str:
         " settings file yet. Skep sends no telemetry anywhere, so there is nothing to switch off.",
         *_table(("variable", "flag", "default", "meaning"), rows),
         "## Language models",
-        "A provider needs its extra installed and its variable set. No model is ever guessed from"
-        " a key: without a name the offline model works.",
-        *_table(("name", "extra", "variable"), providers),
+        "A provider needs its extra installed, and its key or the base URL of a server that needs"
+        " none. No model is ever guessed from a key: without a name the offline model works.",
+        *_table(("name", "extra", "key", "base URL"), providers),
         "## The state folder",
         "`.skep/` in the folder that Skep was started in, with a `.gitignore` of `*`:",
         *_table(

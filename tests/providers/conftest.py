@@ -1,7 +1,7 @@
 """A hive whose language models are played by a stub server, over real HTTP."""
 
 from base64 import b64decode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import TypeAlias
@@ -28,7 +28,7 @@ def open_desk(tmp_path: Path) -> OpenDesk:
     (tmp_path / "menu.py").write_text("# TODO: add soup\nprint('bread')\n")
 
     @asynccontextmanager
-    async def opened(stub: Stub, wish: Wish) -> AsyncIterator[Desk]:
+    async def opened(stub: Stub, wish: Wish) -> AsyncGenerator[Desk]:
         web = HttpWeb(stub.environment, patience=wish.patience)
         try:
             yield await Desk.open(stub, web, workspace=tmp_path, wish=wish)

@@ -43,6 +43,7 @@ class Wish:
     form: Mapping[str, Json] | None = None
     given: Json = None
     listener: Listener | None = None
+    without_keys: bool = False
 
 
 class Desk:
@@ -66,7 +67,12 @@ class Desk:
         wish: Wish,
     ) -> Self:
         """Submit one task for the bee, whose model is a provider's; `stub` plays it."""
-        models = Models(environment=stub.environment, own={}, client=web.client)
+        environment = {
+            name: text
+            for name, text in stub.environment.items()
+            if not (wish.without_keys and name.endswith("_KEY"))
+        }
+        models = Models(environment=environment, own={}, client=web.client)
         asker = Asker(model_of=models.open, is_provided=models.is_provided, streams=wish.streams)
         desk = cls(asker, listener=wish.listener)
         bee = Role(

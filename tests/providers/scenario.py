@@ -1,8 +1,10 @@
 """Scenarios: what a stub server does with one request, said once for all three protocols."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
+
+from skep.agent.conversation import FINDING_HEADER
 
 Protocol: TypeAlias = Literal["openai-chat", "openai-responses", "anthropic"]
 PROTOCOLS: Sequence[Protocol] = ("openai-chat", "openai-responses", "anthropic")
@@ -74,7 +76,7 @@ class Asked:
     @property
     def wants_usage(self) -> bool:
         """Whether the figures of usage are to come with the stream."""
-        options = self.body.get("stream_options") or {}
+        options: Mapping[str, Any] = self.body.get("stream_options") or {}
         return self.protocol != "openai-chat" or bool(options.get("include_usage"))
 
     @property
@@ -113,6 +115,25 @@ class Asked:
         return [str(each) for each in found]
 
     @property
+    def handed_over(self) -> Sequence[str]:
+        """The reports of other tasks, wherever the protocol puts them."""
+        return [text for text in _strings(self.body) if text.startswith(FINDING_HEADER)]
+
+    @property
     def text(self) -> str:
         """All that was sent, for looking into."""
         return str(self.body)
+
+
+def _strings(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case Mapping():
+            for each in cast("Mapping[str, object]", value).values():
+                yield from _strings(each)
+        case list():
+            for each in cast("list[object]", value):
+                yield from _strings(each)
+        case _:
+            pass

@@ -238,9 +238,9 @@ def _message_events(says: Says) -> Iterator[Event]:
         ]
         start: dict[str, Any] = {"type": "tool_use", "id": f"toolu_{n}", "name": name, "input": {}}
         blocks.append((start, deltas))
-    for place, (start, deltas) in enumerate(blocks):
+    for place, (opened, deltas) in enumerate(blocks):
         kind = "content_block_start"
-        yield kind, {"type": kind, "index": place, "content_block": start}
+        yield kind, {"type": kind, "index": place, "content_block": opened}
         kind = "content_block_delta"
         for delta in deltas:
             yield kind, {"type": kind, "index": place, "delta": delta}

@@ -42,6 +42,7 @@ class Stub:
         self.ledger: list[Asked] = []
         self.connections: set[asyncio.StreamWriter] = set()
         self._closed = asyncio.Event()
+        self._asked = asyncio.Event()
         self._server: asyncio.Server | None = None
         self.port = 0
 
@@ -56,6 +57,10 @@ class Stub:
         for writer in list(self.connections):
             writer.transport.abort()
         await self._server.wait_closed()
+
+    async def asked(self) -> None:
+        """Wait until a request has come in."""
+        await self._asked.wait()
 
     async def emptied(self) -> None:
         """Wait until every connection is closed; the test's time-out is its limit."""
@@ -81,6 +86,7 @@ class Stub:
         try:
             while (asked := await _request(reader)) is not None:
                 self.ledger.append(asked)
+                self._asked.set()
                 await self._perform(self._play(asked), asked, reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
@@ -238,9 +244,9 @@ def analyst(asked: Asked) -> Scene:
     callable_tools = [name for name, schema in asked.tools.items() if not schema.get("required")]
     if callable_tools and not asked.results:
         return Says(calls=[(name, {}) for name in callable_tools[:2]])
-    return Says(text=_report(asked.results))
+    return Says(text=_report([*asked.results, *asked.handed_over]))
 
 
 def _report(results: Iterable[str]) -> str:
-    found: list[Any] = [f"- {text[:200]}" for text in results]
+    found: list[Any] = [f"- {text[:2000]}" for text in results]
     return "# Report\n\n" + ("\n".join(found) or "Nothing was to be looked up.")

@@ -81,11 +81,8 @@ async def test_openais_client_reads_a_response(stub: Stub, *, streamed: bool) ->
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_anthropics_client_reads_a_message(stub: Stub, *, streamed: bool) -> None:
     """Blocks and reason to stop arrive, at once or joined from events."""
-    asked: dict[str, Any] = {
-        "model": "m",
-        "max_tokens": 9,
-        "messages": [{"role": "user", "content": "hi"}],
-    }
+    asked: dict[str, Any] = {"model": "m", "max_tokens": 9}
+    asked["messages"] = [{"role": "user", "content": "hi"}]
     async with anthropic(stub) as client:
         if streamed:
             async with client.messages.stream(**asked) as stream:
