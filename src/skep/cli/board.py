@@ -35,6 +35,7 @@ class Row:
     after: Sequence[TaskKey]
     status: TaskStatus = TaskStatus.WAITING
     doing: str = ""
+    saying: str = ""
     reason: str = ""
     awaits: Sequence[str] = ()
     began_at: float | None = None
@@ -74,7 +75,9 @@ class Board:
         """Take note of an event."""
         self.last_at = event.at
         if event.task is not None:
-            _apply(self.rows[event.task], event)
+            row = self.rows[event.task]
+            row.saying = ""  # what is done is told by the event
+            _apply(row, event)
             self.peak = max(self.peak, self.count(TaskStatus.RUNNING))
             return
         self.status = SWARM_LEADS_TO.get(event.kind, self.status)

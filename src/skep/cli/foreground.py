@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,8 +12,9 @@ from skep.agent.catalog import read_catalog
 from skep.cli.board import Board
 from skep.cli.failures import leave_at_once
 from skep.cli.liveview import Heading
-from skep.cli.progress import keep_up, shown
-from skep.cli.screen import Screen
+from skep.cli.murmur import Murmur
+from skep.cli.progress import Progress, keep_up, shown
+from skep.cli.screen import Screen, is_live
 from skep.compose import (
     WorkerOptions,
     is_worked_on,
@@ -58,11 +59,13 @@ async def work_on(
     process is.
     """
     make_state_folder(foreground.settings.state_folder)
-    tasks = await handle.tasks()
+    tasks, board = await handle.tasks(), Board()
+    board.know(tasks)
     options = WorkerOptions(
         slots=foreground.slots,
         queues=frozenset({run_queue(handle.id), *(task.spec.queue for task in tasks)}),
         identity=run_identity(handle.id),
+        listener=Murmur(board) if foreground.stage and is_live(foreground.stage) else None,
     )
     heading = heading_of(await handle.state(), foreground.settings, foreground.fleet)
     interrupted = asyncio.Event()
@@ -70,7 +73,8 @@ async def work_on(
         async with working(foreground.fleet, foreground.settings, options):
             if begin is not None:
                 await begin()
-            await _until_rest(handle, foreground.stage, heading, interrupted=interrupted)
+            view = shown(foreground.stage, heading, board, clock=system_clock())
+            await _until_rest(handle, board, view, interrupted=interrupted)
             if interrupted.is_set():
                 await _stop(handle, foreground)
 
@@ -138,11 +142,14 @@ def check_servable(specs: Iterable[TaskSpec], settings: Settings) -> None:
 
 
 async def _until_rest(
-    handle: SwarmHandle, stage: Console | None, heading: Heading, *, interrupted: asyncio.Event
+    handle: SwarmHandle,
+    board: Board,
+    view: AbstractContextManager[Progress],
+    *,
+    interrupted: asyncio.Event,
 ) -> None:
     """Show the swarm's progress until it rests or is interrupted."""
-    board = Board()
-    with shown(stage, heading, board, clock=system_clock()) as progress:
+    with view as progress:
         async with asyncio.TaskGroup() as group:
             following = group.create_task(keep_up(handle, board, progress))
             stopping = group.create_task(interrupted.wait())

@@ -121,7 +121,7 @@ class LiveView:
     def _doing(self, row: Row) -> str:
         match row.status:
             case TaskStatus.RUNNING:
-                return row.doing
+                return row.saying or row.doing
             case TaskStatus.WAITING:
                 return self._waits_for(row)
             case TaskStatus.READY:
