@@ -1,17 +1,20 @@
 """The loop: prompt, model, tools, model, …, each journaled, and what goes wrong in between."""
 
 from asyncio import CancelledError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic_ai.exceptions import ModelRetry, ToolFailed
 
+from skep.agent import toolbox
 from skep.agent.asking import Asker
 from skep.agent.attempt import Bench, attempt
 from skep.agent.catalog import Catalog
 from skep.agent.charter import draw_charter
 from skep.agent.loop import TURNS_MAX, LoopPerformer
+from skep.agent.tools.shelf import SHELF
 from skep.drivers.memory import MemoryStore
 from skep.records.codec import charter_bytes
 from skep.records.command import Submission
@@ -201,3 +204,23 @@ async def test_a_changed_question_diverges_instead_of_getting_the_old_answer(hiv
 
     assert isinstance(outcome, Failed)
     assert outcome.failure.code == "diverged"
+
+
+@pytest.mark.parametrize("error", [ModelRetry("Ask for less."), ToolFailed("Ask for less.")])
+async def test_a_tool_may_send_the_model_back(
+    error: Exception, hive: Hive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a tool says by `ModelRetry` or `ToolFailed` is told to the model, and journaled."""
+
+    def refuse(*_: object, **__: object) -> Mapping[str, object]:
+        raise error
+
+    refusing = replace(SHELF["inventory"], run=refuse)
+    await hive.submit()
+    monkeypatch.setattr(toolbox, "SHELF", {**SHELF, "inventory": refusing})
+    outcome = await hive.attempt(ScriptedModel([[("inventory", {})], "Then not."]))
+
+    assert value_of(outcome) == {"text": "Then not."}
+    (task,) = await hive.store.registry.tasks(SwarmId("s"))
+    steps = {step.key: step.value for step in await hive.store.journal.read(task.ref, run=1)}
+    assert steps["turn/1/tool/0:inventory"] == '{"$failed":"Ask for less."}'

@@ -199,6 +199,7 @@ MISHAPS: Mapping[str, Mishap] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mishap", MISHAPS.values(), ids=MISHAPS.keys())
 @ways
 @protocols
@@ -225,6 +226,7 @@ async def test_a_mishap_on_the_wire_is_tried_again(
         assert len(stub.ledger) == 2
 
 
+@pytest.mark.slow
 @ways
 @protocols
 async def test_an_answer_without_an_end_is_left(
@@ -243,6 +245,7 @@ async def test_an_answer_without_an_end_is_left(
     assert "1,000,000 bytes" in outcome.failure.message
 
 
+@pytest.mark.slow
 @ways
 @protocols
 async def test_an_answer_of_five_megabytes_is_taken(

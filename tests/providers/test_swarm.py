@@ -10,6 +10,7 @@ import skep
 from skep.records.task import TaskStatus
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("streams", ["on", "off"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_six_agents_end_with_a_true_report(

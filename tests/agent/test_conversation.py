@@ -1,0 +1,35 @@
+"""The fingerprint of a conversation: it grows with what is said, and nothing else."""
+
+from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
+
+from skep.agent.conversation import Conversation
+
+
+def opening(text: str = "Gather.") -> ModelRequest:
+    """A first message."""
+    return ModelRequest(parts=[UserPromptPart(content=text)])
+
+
+def test_a_restart_is_part_of_the_fingerprint() -> None:
+    """What was left out still counts: the same summary of another past is another question."""
+    long, other, fresh = (Conversation(opening(), ground=None) for _ in range(3))
+    long.extend(ModelResponse(parts=[TextPart("I saw soup.")]))
+    other.extend(ModelResponse(parts=[TextPart("I saw bread.")]))
+
+    for conversation in (long, other):
+        conversation.restart([opening("In short: food.")])
+
+    assert len({long.fingerprint, other.fingerprint, fresh.fingerprint}) == 3
+    assert [len(each.messages) for each in (long, other, fresh)] == [1, 1, 1]
+
+
+def test_who_answered_and_what_it_cost_is_no_part_of_it() -> None:
+    """A takeover meets the same question whichever model of a chain gave the answers before it."""
+    first, second = (Conversation(opening(), ground=None) for _ in range(2))
+
+    first.extend(ModelResponse(parts=[TextPart("Soup.")], model_id="a", finish_reason="stop"))
+    second.extend(
+        ModelResponse(parts=[TextPart("Soup.")], model_id="b", metadata={"passed_over": ["a"]})
+    )
+
+    assert first.fingerprint == second.fingerprint
