@@ -6,6 +6,7 @@ rejected request, a refusal) ends the request at once. A model whose provider sa
 wait is left alone that long while another one of the chain is not, by all agents of a process.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -90,9 +91,10 @@ class Asker:
         *,
         heard: Heard | None,
     ) -> ModelResponse:
-        model = self.model_of(name)
         if not self.is_provided(name):
-            return await model.request(messages, None, parameters)
+            return await self.model_of(name).request(messages, None, parameters)
+        # Off the loop: the first one imports its provider, which takes seconds.
+        model = await asyncio.to_thread(self.model_of, name)
         settings = ModelSettings(max_tokens=self.answer_tokens_max)
         if not self.streams:
             return _finished(await model.request(messages, settings, parameters))

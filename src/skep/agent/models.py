@@ -7,6 +7,7 @@ with commas between them are a chain: who comes later is asked when those before
 import importlib.util
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from threading import Lock
 from typing import Any, Final, cast
 
 from pydantic_ai.exceptions import UserError
@@ -62,6 +63,7 @@ class Models:
     own: Mapping[str, object]
     client: Callable[[], object] | None = None
     opened: dict[str, Model] = field(default_factory=dict[str, Model])
+    opening: Lock = field(default_factory=Lock)
 
     def check(self, name: str) -> None:
         """Refuse a model, or a chain with one in it, that could not be asked anything.
@@ -73,12 +75,16 @@ class Models:
                 _check_provider(each, self.environment)
 
     def open(self, name: str) -> Model:
-        """Open a model by name, once; what `check` refuses is refused here too."""
+        """Open a model by name, once; what `check` refuses is refused here too.
+
+        May be called from any thread. The first model of a provider takes seconds.
+        """
         if name in self.own:
             return cast("Model", self.own[name])
-        if name not in self.opened:
-            self.opened[name] = OfflineModel() if name == OFFLINE else self._of_provider(name)
-        return self.opened[name]
+        with self.opening:
+            if name not in self.opened:
+                self.opened[name] = OfflineModel() if name == OFFLINE else self._of_provider(name)
+            return self.opened[name]
 
     def is_provided(self, name: str) -> bool:
         """Say whether a provider answers under this name, and not a model of this process."""
