@@ -13,7 +13,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup demo check check-deep fmt lint type layers test test-all tidy bench docs lock clean
+.PHONY: help setup demo check check-deep fmt lint type layers test test-all tidy bench bench-deep bench-guard docs lock clean
 
 define heading
 	@printf '\n== %s ==\n' '$(1)'
@@ -65,8 +65,14 @@ tidy: $(DEV) ## print the measures of the style, and hold them to their limits
 	$(call heading,tidy)
 	@$(PY) -m pytest -q -s tests/test_tidy.py
 
-bench: $(DEV) ## the benchmarks, against the stored baseline
-	@if [ -f scripts/bench.py ]; then $(PY) scripts/bench.py; else echo 'no benchmarks yet'; fi
+bench: $(DEV) ## Skep beside its rivals in one run, then the curves: 20 minutes
+	@$(PY) -m bench; status=$$?; $(PY) -m bench.curves && exit $$status
+
+bench-deep: $(DEV) ## the same with more and larger runs: hours
+	@$(PY) -m bench --deep; status=$$?; $(PY) -m bench.curves --deep && exit $$status
+
+bench-guard: $(DEV) ## what the five hottest operations cost against BASE (HEAD)
+	@$(PY) -m bench.guard $(or $(BASE),HEAD)
 
 docs: $(DEV) ## make the generated pages, then run every example and code block
 	@for page in reference lifecycle; do \
@@ -78,8 +84,8 @@ lock: ## pin the dependencies anew: both requirements files
 	@scripts/lock
 
 clean: ## delete what tools made; keeps .skep, your swarms
-	@rm -rf .venv .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist
-	@find src tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .venv bench/.venv-* .pytest_cache .hypothesis .ruff_cache .import_linter_cache build dist
+	@find src bench tests scripts -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(RUNTIME): requirements.lock scripts/bootstrap
 	@scripts/bootstrap runtime

@@ -177,8 +177,9 @@ def test_lock_files_name_no_address(lock: str) -> None:
 
 def measure() -> dict[str, Measure]:
     """Take every measure that the ratchet file limits."""
-    bodies = [(body_lines(node), module.where(node)) for module, node in functions(sources())]
-    modules = [(module.lines, module.path) for module in sources()]
+    measured = [*sources(), *parse("bench")]
+    bodies = [(body_lines(node), module.where(node)) for module, node in functions(measured)]
+    modules = [(module.lines, module.path) for module in measured]
     return {
         "body lines, median": middle(bodies),
         "body lines, p90": ninth_decile(bodies),
@@ -282,14 +283,17 @@ def sources() -> Sequence[Module]:
 @cache
 def everything() -> Sequence[Module]:
     """Parse every Python file that people write here."""
-    return [*sources(), *parse("tests"), *parse("scripts"), *parse("examples")]
+    folders = ("bench", "tests", "scripts", "examples")
+    return [*sources(), *(module for folder in folders for module in parse(folder))]
 
 
 def parse(folder: str) -> Iterator[Module]:
-    """Parse the Python files under `folder`, in order of their path."""
+    """Parse the Python files under `folder`, in order of their path, environments left out."""
     for path in sorted((REPO / folder).rglob("*.py")):
-        text = path.read_text()
-        yield Module(path=str(path.relative_to(REPO)), text=text, tree=ast.parse(text))
+        where = path.relative_to(REPO)
+        if not any(part.startswith(".") for part in where.parts):
+            text = path.read_text()
+            yield Module(path=str(where), text=text, tree=ast.parse(text))
 
 
 def functions(modules: Iterable[Module]) -> Iterator[tuple[Module, Function]]:

@@ -1,0 +1,1 @@
+"""The benchmarks: Skep's rows measured beside its rivals, in one run (docs/performance.md)."""

@@ -1,0 +1,1 @@
+"""Skep as a contestant, used as its users use it."""

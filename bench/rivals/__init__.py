@@ -1,0 +1,1 @@
+"""One file per rival: how it does each row in its best configuration."""
