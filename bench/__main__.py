@@ -12,7 +12,8 @@ from bench.runner import Program, Run
 
 HERE: Final = Path(__file__).parent
 REPEATS: Final = {"quick": 1, "full": 5, "deep": 9}
-MINUTES: Final = {"quick": 10.0, "full": 18.0, "deep": 240.0}
+MINUTES: Final = {"quick": 10.0, "full": 15.5, "deep": 240.0}
+PATIENCE_S: Final = {"quick": 15.0, "full": 15.0, "deep": 600.0}
 
 
 def main(arguments: list[str]) -> int:
@@ -27,6 +28,7 @@ def main(arguments: list[str]) -> int:
         repeats=asked.repeats or REPEATS[scale],
         scale=scale,
         minutes=asked.minutes or MINUTES[scale],
+        patience_s=PATIENCE_S[scale],
         on_screen=lambda line: print(line, flush=True),
     )
     run = Run(program)
@@ -54,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="the rivals to measure beside Skep; none: --rivals without a name",
     )
     parser.add_argument("--repeats", type=int, help="how often; 5, or 1 with --quick")
-    parser.add_argument("--minutes", type=float, help="when to stop; 18, or 10 with --quick")
+    parser.add_argument("--minutes", type=float, help="when to stop; 15.5, or 10 with --quick")
     parser.add_argument("--json", type=Path, default=HERE, help="folder of the results")
     return parser
 

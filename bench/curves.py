@@ -26,7 +26,7 @@ from bench.servers import NoServer
 
 DRAWINGS: Final = REPO / "docs" / "curves"
 NUMBERS: Final = Path(__file__).parent / "curves.json"
-MINUTES: Final = {"quick": 5.0, "full": 5.0, "deep": 60.0}
+MINUTES: Final = {"quick": 5.0, "full": 4.0, "deep": 60.0}
 POINT_S: Final = {"quick": 30.0, "full": 40.0, "deep": 600.0}
 ENGINES: Final = ("skep-sqlite", "skep-redis")
 APART: Final = ("skep-sqlite-apart", "skep-redis")

@@ -65,7 +65,7 @@ _ALL: Final = (
             _rate("enqueue", "enqueue alone, in batches", must=">= 2 x rival"),
         ),
         quick=0.1,
-        full=1.2,
+        full=1.0,
         deep=5.0,
         cap_s=45,
         is_paced=True,
@@ -139,7 +139,7 @@ _ALL: Final = (
         quick=40,
         full=200,
         deep=200,
-        cap_s=20,
+        cap_s=12,
         seconds=0.05,
     ),
     Row(

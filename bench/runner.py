@@ -2,7 +2,8 @@
 
 Contestants are interleaved, so that whatever else the machine does falls on all alike. Each
 measurement has a process, a server and a folder of its own. One that takes longer than its row
-allows is cut, said to be, and not tried again; so is one that failed twice.
+allows is cut, said to be, and not tried again; so is one that failed twice. A contestant that has
+spent `patience_s` on a row is not asked again there: the slowest do not eat the time of all.
 """
 
 import json
@@ -10,7 +11,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -39,7 +40,12 @@ class Program:
     repeats: int
     scale: str
     minutes: float
+    patience_s: float
     on_screen: Callable[[str], None]
+
+
+def _no_time() -> defaultdict[tuple[str, str], float]:
+    return defaultdict(float)
 
 
 @dataclass(slots=True)
@@ -50,6 +56,7 @@ class Run:
     measurements: list[Measurement] = field(default_factory=list[Measurement])
     skipped: list[str] = field(default_factory=list[str])
     _failures: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
+    _spent_s: defaultdict[tuple[str, str], float] = field(default_factory=_no_time)
     _pythons: dict[str, Path] = field(default_factory=dict[str, Path])
     _deadline: float = 0.0
 
@@ -59,14 +66,21 @@ class Run:
         self._deadline = monotonic() + self.program.minutes * 60
         turns = list(self._turns())
         for place, (repeat, row, contestant) in enumerate(turns, start=1):
-            if self._failures[contestant.name, row.name] >= FAILURES_MAX:
+            if self._is_done_with(contestant, row):
                 continue
-            if (left_s := self._deadline - monotonic()) <= 0:
+            left_s = self._deadline - monotonic()
+            found = self._measured(contestant, row, repeat=repeat, cap_s=min(row.cap_s, left_s))
+            if found is None:
                 self.skipped.append(f"the time was up after {place - 1} of {len(turns)} turns")
                 return
-            found = self._measured(contestant, row, repeat=repeat, cap_s=min(row.cap_s, left_s))
             self.measurements.append(found)
+            self._spent_s[contestant.name, row.name] += found.took_s
             self.program.on_screen(_told(found, place=place, of=len(turns)))
+
+    def _is_done_with(self, contestant: Contestant, row: Row) -> bool:
+        pair = contestant.name, row.name
+        failed, spent_s = self._failures[pair], self._spent_s[pair]
+        return failed >= FAILURES_MAX or spent_s >= self.program.patience_s
 
     def _install(self) -> None:
         for contestant in self.program.contestants:
@@ -89,7 +103,10 @@ class Run:
 
     def _measured(
         self, contestant: Contestant, row: Row, *, repeat: int, cap_s: float
-    ) -> Measurement:
+    ) -> Measurement | None:
+        """Measure once; None when the time of the whole run was up before it was done."""
+        if cap_s <= 0:
+            return None
         began = monotonic()
         figures: dict[str, float] = {}
         failure = ""
@@ -102,6 +119,8 @@ class Run:
                 told={"count": size(contestant, row, self.program.scale)},
             )
         except subprocess.TimeoutExpired:
+            if cap_s < row.cap_s:
+                return None
             failure = f"cut after {cap_s:.3g} s"
             self._failures[contestant.name, row.name] += FAILURES_MAX
         except (Unplayed, servers.NoServer) as error:

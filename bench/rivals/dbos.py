@@ -57,8 +57,8 @@ class Dbos(Contestant):
         return module("bench.rivals.dbos", "worker")
 
     async def open(self):
-        launch()  # makes the tables, which the client expects
-        DBOS.destroy()
+        await asyncio.to_thread(launch)  # makes the tables, which the client expects
+        await asyncio.to_thread(DBOS.destroy)
         self.client = DBOSClient(system_database_url=URL)
         self.engine = self.client._sys_db.engine
         self.table = "workflow_status" if URL.startswith("sqlite") else "dbos.workflow_status"

@@ -21,6 +21,7 @@ PROGRAM = Program(
     repeats=5,
     scale="full",
     minutes=1,
+    patience_s=15,
     on_screen=print,
 )
 

@@ -1,5 +1,6 @@
 """The runner plays rows in processes of their own, and ends what it started."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,14 +11,15 @@ from bench.rows import ROWS
 from bench.runner import Program, Run
 
 
-def program(*rows: str, minutes: float = 1.0) -> Program:
+def program(*rows: str, minutes: float = 1.0, patience_s: float = 60.0) -> Program:
     """A program of one contestant that needs nothing: Skep's agents on the store in memory."""
     return Program(
         contestants=[CAST["skep-agents-memory"]],
         rows=[ROWS[row] for row in rows],
-        repeats=1,
+        repeats=2,
         scale="quick",
         minutes=minutes,
+        patience_s=patience_s,
         on_screen=print,
     )
 
@@ -25,7 +27,7 @@ def program(*rows: str, minutes: float = 1.0) -> Program:
 @pytest.mark.slow
 def test_a_row_is_played_checked_and_measured() -> None:
     """Agents run in a process of their own, pass the checks, and their figure comes back."""
-    run = Run(program("turns"))
+    run = Run(program("turns", patience_s=0.1))
 
     run.play()
 
@@ -35,13 +37,25 @@ def test_a_row_is_played_checked_and_measured() -> None:
 
 @pytest.mark.slow
 def test_a_measurement_that_takes_too_long_is_cut() -> None:
-    """What is not done when its time is up is ended, and said to have been cut."""
-    run = Run(program("turns", minutes=0.2 / 60))
+    """What is not done when its row's time is up is ended, said to be cut, and not tried again."""
+    hasty = replace(ROWS["turns"], cap_s=0.2)
+    run = Run(replace(program(), rows=[hasty]))
 
     run.play()
 
     (measurement,) = run.measurements
     assert measurement.failure == "cut after 0.2 s"
+
+
+@pytest.mark.slow
+def test_what_the_end_of_the_run_cuts_is_nobodys_failure() -> None:
+    """A measurement under way when the whole run's time is up is left out, and it is said."""
+    run = Run(program("turns", minutes=0.2 / 60))
+
+    run.play()
+
+    assert run.measurements == []
+    assert run.skipped == ["the time was up after 0 of 2 turns"]
 
 
 def test_without_time_nothing_is_measured_and_it_is_said() -> None:
@@ -51,7 +65,7 @@ def test_without_time_nothing_is_measured_and_it_is_said() -> None:
     run.play()
 
     assert run.measurements == []
-    assert run.skipped == ["the time was up after 0 of 2 turns"]
+    assert run.skipped == ["the time was up after 0 of 4 turns"]
 
 
 def test_the_three_files_are_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
