@@ -171,7 +171,9 @@ def _points(curve: Curve, name: str, scale: str, until: float) -> Iterator[Point
                 CAST[name], row, python=Path(sys.executable), cap_s=cap_s, told=curve.told(x)
             )
         except (Unplayed, NoServer, subprocess.TimeoutExpired) as error:
-            print(f"{curve.name:<14}{name:<20}{x:>8,}  {error!s:.100}", flush=True)
+            is_cut = isinstance(error, subprocess.TimeoutExpired)
+            why = f"cut after {cap_s:.0f} s" if is_cut else f"{error}"
+            print(f"{curve.name:<14}{name:<20}{x:>8,}  {why}", flush=True)
             return
         print(f"{curve.name:<14}{name:<20}{x:>8,}  {figures[curve.metric]:,.4g}", flush=True)
         yield x, figures[curve.metric]

@@ -24,7 +24,7 @@ from typing import Final
 from bench.environments import REPO
 from bench.own.hot import OPERATIONS
 
-TIMES: Final = {"submit": 60, "claim": 40, "settle": 40, "step": 600, "read": 400}
+TIMES: Final = {"submit": 15, "claim": 10, "settle": 10, "step": 200, "read": 100}
 REPEATS: Final = 5
 TOLERANCE_INSTRUCTIONS: Final = 1.05
 TOLERANCE_TIME: Final = 1.25

@@ -16,6 +16,8 @@ from bench.runner import Run
 STANDING_MIN: Final = 0.8
 """A rival below this share of its standing is taken for misconfigured, or the machine for busy."""
 
+QUICK: Final = "this was a quick run: it shows that everything works, and no figure"
+
 
 def table(measurements: Sequence[Measurement]) -> str:
     """Lay Skep's rows out beside the best rival of each, in Markdown."""
@@ -81,9 +83,12 @@ def page(run: Run, known: Mapping[str, str]) -> str:
 
 def reading(run: Run) -> Iterator[str]:
     """Say what a reader should know before believing a figure: warnings first."""
-    warnings = [*run.skipped, *_failures(run.measurements), *_below_standing(run.measurements)]
-    if run.program.scale == "quick":
-        warnings.insert(0, "this was a quick run: it shows that everything works, and no figure")
+    is_quick = run.program.scale == "quick"
+    warnings = [
+        *([QUICK] if is_quick else _below_standing(run.measurements)),
+        *run.skipped,
+        *_failures(run.measurements),
+    ]
     for warning in warnings:
         yield f"- Warning: {warning}."
     for metric in METRICS.values():

@@ -177,6 +177,18 @@ _ALL: Final = (
         seconds=0.005,
     ),
     Row(
+        name="idle",
+        title="swarms of one task that wait, and the connections of a worker beside them",
+        metrics=(
+            _time("idle_swarm", "a swarm that waits: room in the store", "B", must="<= 8,192"),
+            _time("connections", "connections to Redis of one process", "", must="<= 4"),
+        ),
+        quick=100,
+        full=1_000,
+        deep=10_000,
+        cap_s=30,
+    ),
+    Row(
         name="turns",
         title="agent runs of 3 turns and 2 tool calls, scripted model, 64 at once",
         metrics=(_time("turn", "an agent's turn", "us", must="<= 100"),),

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from time import monotonic
-from typing import Final, cast
+from typing import Any, Final, cast
 
+from redis import Redis
 from typing_extensions import override
 
 import skep
@@ -57,6 +58,8 @@ class Skep(Contestant):
         self._swarms: list[skep.SwarmHandle] = []
         self._fleets: list[Fleet] = []
         self._lives = 0
+        client: Any = Redis  # its signatures are untyped in part
+        self._server: Any = client.from_url(order.url) if order.url else None
         super().__init__(order)
 
     @property
@@ -152,7 +155,7 @@ class Skep(Contestant):
 
     @override
     def plays(self) -> Mapping[str, Callable[[], Awaitable[Figures]]]:
-        return {"steps": self._steps, "fair": self._fair}
+        return {"steps": self._steps, "fair": self._fair, "idle": self._idle}
 
     async def _steps(self) -> Figures:
         """Have an agent take steps and time them."""
@@ -174,6 +177,29 @@ class Skep(Contestant):
         while not (began := [run.began for run in self._runs() if run.task in few]):
             await asyncio.sleep(POLL_S)
         return {"fair_start": (began[0] - asked) * 1000}
+
+    async def _idle(self) -> Figures:
+        """Weigh swarms that wait for a worker, and count the connections of one that comes."""
+        before = self._stored_bytes()
+        own = self._connections()
+        plans = [[self._task("work", number)] for number in range(self.order.count)]
+        await self._submit(plans, callers=CALLERS)
+        grown = self._stored_bytes() - before
+        await self.begin()
+        figures = {"idle_swarm": grown / self.order.count}
+        if self.order.url:
+            figures["connections"] = max(own, self._connections() - own)
+        return figures
+
+    def _stored_bytes(self) -> float:
+        """What the store takes: memory of the server, or the file and its log."""
+        if self._server is not None:
+            return float(self._server.info("memory")["used_memory"])
+        return sum(file.stat().st_size for file in Path(self.order.folder).glob("skep.db*"))
+
+    def _connections(self) -> int:
+        """The connections to the server, but for the one that asks."""
+        return len(self._server.client_list()) - 1 if self._server is not None else 0
 
     def _runs(self) -> Sequence[ledger.Run]:
         return ledger.runs(self.order.ledger)

@@ -15,8 +15,8 @@ class ScriptedModel(Model):
     def __init__(self, script):
         self.script = script
 
-    async def get_response(self, system_instructions, asked, *args, **kwargs):
-        items = [] if isinstance(asked, str) else asked
+    async def get_response(self, system_instructions, input, *args, **kwargs):  # noqa: A002 - theirs
+        items = [] if isinstance(input, str) else input
         answers = sum(item.get("type") == "function_call" for item in items)
         if await self.script.asks_for_tool(answers):
             call = ResponseFunctionToolCall(

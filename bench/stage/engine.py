@@ -13,6 +13,9 @@ from bench.stage.order import Order, order
 
 PATIENCE_S: Final = 3.0
 RESTART_AFTER_S: Final = 0.5
+WARM_ANSWERS: Final = 10
+LATENCY_S: Final = 8.0
+"""What takes half a second each is known well enough after this time."""
 
 
 class Wrong(Exception):
@@ -59,17 +62,18 @@ async def queue(contestant: Contestant) -> Figures:
 
 async def latency(contestant: Contestant) -> Figures:
     """One task at a time on an idle worker: until it starts, and until its result is here."""
-    number = contestant.order.count
     await contestant.begin()
-    for task in range(WARM + 1, WARM + 1 + max(5, number // 10)):
+    for task in range(WARM + 1, WARM + 1 + WARM_ANSWERS):
         await contestant.answer(task)
         contestant.warmed += 1
     asked: list[float] = []
     answered: list[float] = []
-    for task in range(number):
+    watch = Stopwatch()
+    while len(asked) < contestant.order.count and watch.s < LATENCY_S:
         asked.append(monotonic())
-        await contestant.answer(task)
+        await contestant.answer(len(asked) - 1)
         answered.append(monotonic())
+    number = len(asked)
     await check(contestant, number)
     runs = {run.task: run for run in ledger.runs(contestant.order.ledger)}
     starts = [runs[task].began - asked[task] for task in range(number)]
@@ -112,6 +116,7 @@ async def kill(contestant: Contestant) -> Figures:
     await contestant.begin()
     await contestant.enqueue_naps(range(number))
     await contestant.ran(number // 2)
+    await asyncio.sleep(contestant.order.seconds / 2)  # not between two batches: amid the work
     await contestant.crash()
     watch = Stopwatch()
     await asyncio.sleep(RESTART_AFTER_S)
