@@ -22,7 +22,7 @@ class Server(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contestant:
-    """One that is measured. `pace` is about how many tasks it does in a second.
+    """One that is measured. `pace` is about how many tasks it does in a second, until it is known.
 
     `environment` names its virtual environment under `bench/`; Skep uses the checkout's. `store`
     is what the results call a variant of Skep, and empty for rivals. `standing` is what a rival
@@ -54,7 +54,7 @@ SKEP: Final = (
         module="bench.own.engine",
         settings="SQLite FULL, client and worker in one process; where it is killed: `skep work`",
         rows=OWN,
-        pace=4_000,
+        pace=1_500,
         variant="embedded",
     ),
     Contestant(
@@ -63,7 +63,7 @@ SKEP: Final = (
         module="bench.own.engine",
         settings="SQLite FULL, one `skep work` process beside the client",
         rows=THROUGHPUT,
-        pace=4_000,
+        pace=1_500,
         variant="apart",
     ),
     Contestant(
@@ -73,7 +73,7 @@ SKEP: Final = (
         settings="Redis AOF everysec, one `skep work` process beside the client",
         server=Server.REDIS,
         rows=OWN,
-        pace=4_000,
+        pace=1_500,
         variant="apart",
     ),
     Contestant(
@@ -83,7 +83,7 @@ SKEP: Final = (
         settings="Redis AOF always, one `skep work` process beside the client",
         server=Server.REDIS_ALWAYS,
         rows=THROUGHPUT | {"steps"},
-        pace=4_000,
+        pace=1_500,
         variant="apart",
     ),
     Contestant(
@@ -93,7 +93,7 @@ SKEP: Final = (
         settings="Redis AOF everysec, two `skep work` processes beside the client",
         server=Server.REDIS,
         rows=frozenset({"queue", "dags"}),
-        pace=4_000,
+        pace=1_500,
         variant="apart",
         workers=2,
     ),

@@ -57,6 +57,7 @@ class Run:
     skipped: list[str] = field(default_factory=list[str])
     _failures: Counter[tuple[str, str]] = field(default_factory=Counter[tuple[str, str]])
     _spent_s: defaultdict[tuple[str, str], float] = field(default_factory=_no_time)
+    _paces: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
     _pythons: dict[str, Path] = field(default_factory=dict[str, Path])
     _deadline: float = 0.0
 
@@ -75,12 +76,18 @@ class Run:
                 return
             self.measurements.append(found)
             self._spent_s[contestant.name, row.name] += found.took_s
+            if pace := found.figures.get(row.metrics[0].name):
+                self._paces[contestant.name, row.name] = pace
             self.program.on_screen(_told(found, place=place, of=len(turns)))
 
     def _is_done_with(self, contestant: Contestant, row: Row) -> bool:
         pair = contestant.name, row.name
         failed, spent_s = self._failures[pair], self._spent_s[pair]
         return failed >= FAILURES_MAX or spent_s >= self.program.patience_s
+
+    def _size(self, contestant: Contestant, row: Row) -> int:
+        pace = self._paces.get((contestant.name, row.name), contestant.pace)
+        return size(row, self.program.scale, pace=pace)
 
     def _install(self) -> None:
         for contestant in self.program.contestants:
@@ -116,7 +123,7 @@ class Run:
                 row,
                 python=self._pythons[contestant.environment],
                 cap_s=cap_s,
-                told={"count": size(contestant, row, self.program.scale)},
+                told={"count": self._size(contestant, row)},
             )
         except subprocess.TimeoutExpired:
             if cap_s < row.cap_s:
@@ -140,10 +147,10 @@ class Unplayed(Exception):
     """A contestant's process ended without figures; the message is its last word."""
 
 
-def size(contestant: Contestant, row: Row, scale: str) -> int:
-    """How many tasks, DAGs or runs a contestant is given in a row."""
+def size(row: Row, scale: str, *, pace: float) -> int:
+    """How many tasks, DAGs or runs are given to a contestant that does `pace` tasks a second."""
     amount = row.size(scale)
-    return max(COUNT_MIN, int(2 * amount * contestant.pace)) if row.is_paced else int(amount)
+    return max(COUNT_MIN, int(2 * amount * pace)) if row.is_paced else int(amount)
 
 
 def measured(
