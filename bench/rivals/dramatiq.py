@@ -17,14 +17,15 @@ from bench.stage.order import order
 from bench.stage.workers import module
 
 ORDER = order()
+URL = f"{ORDER.url}?max_connections=2000"  # each thread wants its own, and the default is 100
 MODULE = "bench.rivals.dramatiq"
 THREADS = {"latency": 8, "sleepers": 1_000, "kill": 10}
 
-results = RedisBackend(url=ORDER.url, use_namespace_prefix_keys=True)
-broker = RedisBroker(url=ORDER.url)
+results = RedisBackend(url=URL, use_namespace_prefix_keys=True)
+broker = RedisBroker(url=URL)
 broker.add_middleware(Results(backend=results, store_results=True))
 broker.add_middleware(AsyncIO())
-broker.add_middleware(GroupCallbacks(RateLimiterBackend(url=ORDER.url)))
+broker.add_middleware(GroupCallbacks(RateLimiterBackend(url=URL)))
 dramatiq.set_broker(broker)
 
 
