@@ -96,15 +96,15 @@ class TestRedis(case(SharedRedis, examples=40, steps=40)):
 
 @pytest.mark.deep
 @pytest.mark.usefixtures("shared_redis")
-class TestRedisDeep(case(SharedRedis, examples=200, steps=80, shrinks=True)):
+class TestRedisDeep(case(SharedRedis, examples=120, steps=80, shrinks=True)):
     """The Redis store in many long histories."""
 
 
 @pytest.mark.deep
-class TestMemoryDeep(case(MemoryHarness, examples=1_500, steps=80, shrinks=True)):
+class TestMemoryDeep(case(MemoryHarness, examples=1_000, steps=80, shrinks=True)):
     """The memory store in many long histories."""
 
 
 @pytest.mark.deep
-class TestSqliteDeep(case(TemporarySqlite, examples=1_000, steps=80, shrinks=True)):
+class TestSqliteDeep(case(TemporarySqlite, examples=600, steps=80, shrinks=True)):
     """The SQLite store in many long histories."""
