@@ -13,7 +13,7 @@ from typing import Final
 
 import pytest
 from tests.keeping.conftest import Place, Places, inspected
-from tests.keeping.load import AGENTS, expected, plan_of
+from tests.load import AGENTS, expected, plan_of
 
 from skep.compose import open_fleet
 from skep.records.ids import SwarmId

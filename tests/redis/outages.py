@@ -18,43 +18,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from tests.load import AGENTS, expected, plan_of
 from tests.servers import RedisProcess
 
 from skep.compose import open_fleet
 from skep.drivers.system import SystemClock
 from skep.hive.fleet import Fleet
 from skep.records.errors import StoreUnavailable, SwarmNotFound
-from skep.records.ids import TaskKey
 from skep.records.swarm import Swarm, SwarmStatus
-from skep.records.task import AgentKind, RetryPolicy, TaskSpec
 from skep.settings import read_settings
-
-AGENTS: Final = '''
-"""Function agents that take a moment, in two steps."""
-
-import asyncio
-
-import skep
-
-
-@skep.agent("double")
-async def double(task, n):
-    async def call(n):
-        await asyncio.sleep(0.02)
-        return n
-
-    return sum([await task.step("half", call, n, key=str(i)) for i in range(2)])
-
-
-@skep.agent("total")
-async def total(task):
-    return sum(finding.value for finding in task.findings.values())
-'''
 
 WORKERS: Final = ("one", "two")
 LIVE_SWARMS_MAX: Final = 8
-WIDTH: Final = 4
-PATIENT: Final = RetryPolicy(attempts_max=100, base_s=0.0)
 LOOK_S: Final = 0.02
 PATIENCE_S: Final = 60.0
 TOLD: Final = {"ready", "task.begun", "task.ended", "store.away", "store.back"}
@@ -100,6 +75,7 @@ class Rig:
         async with open_fleet(settings) as fleet:
             submitting = asyncio.create_task(self._submit(fleet))
             try:
+                await self._until_all_are_ready()
                 await self._until_begun(after=0)
                 for _ in range(outages):
                     await self.clock.sleep(self.chance.uniform(0.2, 1.2))
@@ -166,6 +142,11 @@ class Rig:
             lost=await self._gone(fleet, known),
         )
 
+    async def _until_all_are_ready(self) -> None:
+        """Wait for every worker's first word: one that finds no server at its start leaves."""
+        while not all(self.told(worker) for worker in self.workers):
+            await self.clock.sleep(LOOK_S)
+
     async def _until_begun(self, *, after: float) -> float:
         """Wait for the first task that a worker begins after a moment; says when that was."""
         while True:
@@ -206,30 +187,6 @@ async def answered(ask: Callable[[], Awaitable[Answer]]) -> Answer:
         with contextlib.suppress(StoreUnavailable):
             return await ask()
         await SystemClock().sleep(LOOK_S)
-
-
-def plan_of(n: int) -> list[TaskSpec]:
-    """Some numbers doubled, and their sum."""
-    doubles = [
-        TaskSpec(
-            key=TaskKey(f"d{i}"),
-            agent="double",
-            kind=AgentKind.FUNCTION,
-            input={"n": n + i},
-            retry=PATIENT,
-        )
-        for i in range(WIDTH)
-    ]
-    after = tuple(task.key for task in doubles)
-    total = TaskSpec(
-        key=TaskKey("total"), agent="total", kind=AgentKind.FUNCTION, after=after, retry=PATIENT
-    )
-    return [*doubles, total]
-
-
-def expected(n: int) -> int:
-    """What the plan of `n` must come to, computed without Skep."""
-    return sum(2 * (n + i) for i in range(WIDTH))
 
 
 @dataclass

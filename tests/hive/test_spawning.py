@@ -12,7 +12,6 @@ from skep.agent.spawning import add_all
 from skep.drivers.memory import MemoryStore
 from skep.drivers.memory.work import MemoryWork
 from skep.hive.fleet import Fleet, SwarmHandle
-from skep.hive.registry import SwarmRegistry
 from skep.policy.pieces import split
 from skep.records.command import Addition, Receipt
 from skep.records.errors import (
@@ -24,7 +23,6 @@ from skep.records.errors import (
 )
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.limits import ADDITION_TASKS_MAX, PLAN_TASKS_MAX
-from skep.records.role import Charter
 from skep.records.swarm import Plan, SwarmMove, SwarmStatus
 from skep.records.task import TaskStatus
 from skep.testing.acts import claim_one, status_of, statuses, steer, submit, succeed, task_of
@@ -65,34 +63,10 @@ class FalteringStore(MemoryStore):
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    """A clock that the test advances."""
-    return ManualClock()
-
-
-@pytest.fixture
-def chance() -> SeededChance:
-    """Chance that repeats itself."""
-    return SeededChance(3)
-
-
-@pytest.fixture
 async def store(clock: ManualClock, chance: SeededChance) -> AsyncIterator[FalteringStore]:
     """An open store that can falter."""
     async with FalteringStore(clock, chance) as store:
         yield store
-
-
-@pytest.fixture
-def fleet(store: FalteringStore, chance: SeededChance) -> Fleet:
-    """A fleet on that store, whose swarms need no charter."""
-
-    def no_charter(model: str, roles: object) -> Charter:
-        raise AssertionError(f"no charter is drawn for {model} and {roles}")
-
-    return Fleet(
-        store=store, registry=SwarmRegistry(store=store, chance=chance, draw_charter=no_charter)
-    )
 
 
 async def open_plan(fleet: Fleet) -> SwarmHandle:
