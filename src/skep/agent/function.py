@@ -11,6 +11,7 @@ The function runs again from its start when its worker died; what stands in a st
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
@@ -32,7 +33,7 @@ StepValue = TypeVar("StepValue")
 STEP: Final = "step"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class FunctionAgent:
     """A user's function under the name that plans call it by."""
 
@@ -44,6 +45,11 @@ class FunctionAgent:
     def description(self) -> str:
         """The first line of the function's docstring."""
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
+
+    @cached_property
+    def signature(self) -> inspect.Signature:
+        """What the function takes; read once, for each task's input is held against it."""
+        return inspect.signature(self.function)
 
 
 class Roster:
@@ -221,7 +227,7 @@ class FunctionPerformer:
         task = TaskContext(brief)
         args, kwargs = _arguments(brief.input)
         try:
-            bound = inspect.signature(agent.function).bind(task, *args, **kwargs)
+            bound = agent.signature.bind(task, *args, **kwargs)
         except TypeError as error:
             raise InvalidInput(f"The input of task {task.key!r} does not fit: {error}.") from error
         return task.work(await agent.function(*bound.args, **bound.kwargs))

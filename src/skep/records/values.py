@@ -15,6 +15,10 @@ Digest = NewType("Digest", str)
 """SHA-256 in lower-case hex."""
 
 BLOB_KEY: Final = "$blob"
+_WRITER: Final = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+_HALF_A_PAIR: Final = re.compile("[\ud800-\udfff]")
 _REFERENCE: Final = re.compile(r'\{"\$blob":"([0-9a-f]{64})","bytes":\d+\}')
 
 
@@ -38,9 +42,7 @@ def canonical(value: Json) -> str:
     >>> canonical({"b": [1, None], "a": "é"})
     '{"a":"é","b":[1,null]}'
     """
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
+    return _WRITER.encode(value)
 
 
 def parsed(text: str) -> Json:
@@ -57,7 +59,7 @@ def is_storable(text: str) -> bool:
     >>> is_storable("bee"), is_storable("a\0b"), is_storable("\ud800")
     (True, False, False)
     """
-    return "\0" not in text and not any("\ud800" <= char <= "\udfff" for char in text)
+    return "\0" not in text and (text.isascii() or _HALF_A_PAIR.search(text) is None)
 
 
 def storable(text: str) -> str:
