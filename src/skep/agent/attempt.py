@@ -76,14 +76,14 @@ def _failed(error: Exception, grant: Grant, bench: Bench) -> Outcome:
 async def prepare(grant: Grant, bench: Bench) -> Brief:
     """Gather what the task's agent needs to know."""
     store = bench.store
-    swarm = await store.registry.swarm(grant.token.swarm)
     journal = RunJournal(store.journal, store.blobs, token=grant.token, chance=bench.chance)
-    await journal.replay()
+    if grant.has_steps:
+        await journal.replay()
     return Brief(
         grant=grant,
         input=await _full(grant.spec.input, store),
-        swarm=swarm,
-        charter=await _charter(swarm.request.charter, bench),
+        request=grant.request,
+        charter=await _charter(grant.request.charter, bench),
         findings=await _findings(grant, store),
         journal=journal,
         store=store,

@@ -10,7 +10,7 @@ from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
 from skep.records.lease import Grant
 from skep.records.role import Charter
-from skep.records.swarm import Swarm
+from skep.records.swarm import SwarmRequest
 from skep.records.task import TaskStatus
 from skep.records.values import Json
 
@@ -29,11 +29,11 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brief:
-    """One attempt's task, input in full, swarm, charter, findings of others, and journal."""
+    """One attempt: its task, input in full, the swarm's request, charter, findings, and journal."""
 
     grant: Grant
     input: Json
-    swarm: Swarm
+    request: SwarmRequest
     charter: Charter | None
     findings: Sequence[Finding]
     journal: RunJournal

@@ -61,7 +61,7 @@ def opening(brief: Brief, role: Role, files: Sequence[UserContent] = ()) -> Mode
     """
     spec = brief.grant.spec
     task = spec.title or spec.key
-    parts = [f"{OBJECTIVE_HEADER}{brief.swarm.request.objective}{TASK_HEADER}{task}"]
+    parts = [f"{OBJECTIVE_HEADER}{brief.request.objective}{TASK_HEADER}{task}"]
     if brief.input is not None:
         given = brief.input if isinstance(brief.input, str) else canonical(brief.input)
         parts.append(f"Input of your task:\n{given}")

@@ -109,7 +109,7 @@ class TaskContext:
     @property
     def objective(self) -> str:
         """What the swarm is for."""
-        return self._brief.swarm.request.objective
+        return self._brief.request.objective
 
     @property
     def attempt(self) -> int:

@@ -205,4 +205,4 @@ def _charter(brief: Brief) -> Charter:
 
 
 def _workspace(brief: Brief) -> Workspace:
-    return Workspace(Path(brief.swarm.request.workspace or "."))
+    return Workspace(Path(brief.request.workspace or "."))

@@ -4,8 +4,9 @@ Fields that a newer Skep added take their defaults when an older record is read;
 nobody knows is refused, because a misspelt one must not fail in silence.
 """
 
-from functools import cache
-from typing import cast
+from dataclasses import replace
+from functools import cache, lru_cache
+from typing import Final, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
@@ -14,6 +15,9 @@ from skep.records.role import Charter
 from skep.records.swarm import SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Json, canonical
+
+REQUESTS_KEPT: Final = 256
+"""Requests of grants that are not read again: a worker is given task after task of one swarm."""
 
 
 @cache
@@ -64,6 +68,15 @@ def request_json(request: SwarmRequest) -> dict[str, Json]:
 def request_from(text: str) -> SwarmRequest:
     """Read a request from its text."""
     return _request().validate_json(text)
+
+
+@lru_cache(maxsize=REQUESTS_KEPT)
+def request_at(text: str, *, cap: int) -> SwarmRequest:
+    """Read a request as it stands now that its swarm's cap is `cap`.
+
+    What is kept goes by the text itself and not by the swarm, so it cannot be out of date.
+    """
+    return replace(request_from(text), max_agents=cap)
 
 
 def charter_bytes(charter: Charter) -> bytes:

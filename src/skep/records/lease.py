@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
-from skep.records.swarm import SwarmStatus
+from skep.records.swarm import SwarmRequest, SwarmStatus
 from skep.records.task import AgentKind, TaskSpec, TaskStatus
 
 
@@ -46,11 +46,15 @@ class Grant:
     """One task under a fresh lease.
 
     `failures` counts the failed and lost attempts before it; `waited_for` names what it waited
-    for, spawned tasks included, in the order of the plan.
+    for, spawned tasks included, in the order of the plan. `request` is what its swarm asks for, as
+    of the claim; `has_steps` says whether the journal of its run holds anything: only who has the
+    grant can open a step, so a run without one has none until then.
     """
 
     token: Token
     spec: TaskSpec
+    request: SwarmRequest
+    has_steps: bool
     waited_for: tuple[TaskKey, ...]
     failures: int
     lease_until: float

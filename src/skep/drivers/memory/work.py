@@ -113,6 +113,8 @@ class MemoryWork:
                 nonce=task.nonce,
             ),
             spec=task.spec,
+            request=changes.tables.swarms[task.ref.swarm].request,
+            has_steps=bool(changes.tables.journal.get((task.ref, task.run))),
             waited_for=_waited_for(changes, task),
             failures=task.failures,
             lease_until=task.lease_until,

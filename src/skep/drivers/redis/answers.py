@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from skep.policy.reopening import nothing_to_retry
-from skep.records.codec import request_from, spec_from
+from skep.records.codec import request_at, request_from, spec_from
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import (
     ArtifactNotFound,
@@ -27,7 +27,7 @@ from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, BeatVerdict, Grant, Token
 from skep.records.outcome import Artifact
 from skep.records.step import Effect, Step, StepAnswer, StepState, StepVerdict
-from skep.records.swarm import Swarm, SwarmStatus
+from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.records.values import Digest, parsed
 
@@ -112,9 +112,20 @@ def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError
             return _refusal(verdict, rest, order.swarm)
 
 
-def grant_of(row: Sequence[Any], *, incarnation: str) -> Grant:
-    """Read one grant of a claim."""
-    swarm, key, run, attempt, nonce, spec, failures, lease, hard, ups = row
+def grants_of(answer: Sequence[Sequence[Any]], *, incarnation: str) -> list[Grant]:
+    """Read the answer to a claim: the grants, then id, request and cap of each of their swarms."""
+    rows, told = answer
+    requests = {
+        SwarmId(swarm): request_at(text, cap=int(cap))
+        for swarm, text, cap in zip(told[::3], told[1::3], told[2::3], strict=True)
+    }
+    return [_grant(row, requests, incarnation=incarnation) for row in rows]
+
+
+def _grant(
+    row: Sequence[Any], requests: Mapping[SwarmId, SwarmRequest], *, incarnation: str
+) -> Grant:
+    swarm, key, run, attempt, nonce, spec, failures, lease, hard, ups, has_steps = row
     return Grant(
         token=Token(
             incarnation=incarnation,
@@ -125,6 +136,8 @@ def grant_of(row: Sequence[Any], *, incarnation: str) -> Grant:
             nonce=nonce,
         ),
         spec=spec_from(spec),
+        request=requests[SwarmId(swarm)],
+        has_steps=bool(has_steps),
         waited_for=tuple(TaskKey(up) for up in ups),
         failures=int(failures),
         lease_until=float(lease),

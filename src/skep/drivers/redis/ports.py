@@ -8,7 +8,7 @@ from skep.drivers.bell import Watch
 from skep.drivers.redis import asks, letters, questions, reading
 from skep.drivers.redis.answers import (
     beat_of,
-    grant_of,
+    grants_of,
     page_of,
     receipt_of,
     steered,
@@ -103,8 +103,8 @@ class RedisWork:
 
         async def look() -> Sequence[Grant]:
             nonces = [self._desk.chance.nonce() for _ in range(limit)]
-            incarnation, rows = await self._claim(ask, limit, *nonces)
-            return [grant_of(row, incarnation=incarnation) for row in rows]
+            incarnation, answer = await self._claim(ask, limit, *nonces)
+            return grants_of(answer, incarnation=incarnation)
 
         return await self._desk.watched(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
 
@@ -127,7 +127,7 @@ class RedisWork:
             except FileUnproved:
                 if not await life.prove_file():
                     break  # another process is at it; nothing is given out so long
-        return life.incarnation, ()
+        return life.incarnation, ((), ())
 
     async def _submit(self, submission: Submission) -> Receipt | SkepError:
         refusal = _refusal(lambda: _check_submission(submission))

@@ -6,7 +6,7 @@ from skep.drivers.sqlite.changes import Changes, SeatLine
 from skep.policy.expiry import lease_end
 from skep.policy.fairness import Deal, Ring, Seat, deal
 from skep.ports.system import Chance
-from skep.records.codec import spec_from
+from skep.records.codec import request_at, spec_from
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Grant, Offer, Token
 from skep.records.task import TaskMove, TaskStatus
@@ -26,6 +26,8 @@ class _Ready:
     run: int
     attempt: int
     failures: int
+    request: str
+    has_steps: int
 
 
 def claim(changes: Changes, offer: Offer, *, limit: int, chance: Chance) -> list[Grant]:
@@ -70,7 +72,8 @@ def _seats(changes: Changes, lane: str, limit: int) -> list[Seat]:
 def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], list[_Ready]]:
     """Read the tasks to grant: of each seat as many as it was served, by priority, then age."""
     sql = (
-        "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures"
+        "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures, s.request,"
+        " EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
         " FROM swarm s JOIN task t ON t.swarm = s.n"
         " WHERE s.id = ? AND t.lane = ? AND t.status = 'ready'"
         " ORDER BY t.priority DESC, t.ordinal LIMIT ?"
@@ -105,6 +108,8 @@ def _grant(changes: Changes, offer: Offer, ready: _Ready, *, chance: Chance) -> 
             nonce=nonce,
         ),
         spec=spec,
+        request=request_at(ready.request, cap=changes.sheet(ready.swarm).cap),
+        has_steps=bool(ready.has_steps),
         waited_for=_waited_for(changes, ready.n) if spec.after else (),
         failures=ready.failures,
         lease_until=lease_until,

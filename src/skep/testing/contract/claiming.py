@@ -5,6 +5,7 @@
 import asyncio
 
 from skep.policy.expiry import LEASE_S_MAX
+from skep.records.ids import WorkerId
 from skep.records.limits import CLAIM_MAX
 from skep.records.swarm import SwarmMove
 from skep.records.task import AgentKind
@@ -19,10 +20,11 @@ from skep.testing.acts import (
     submit,
     succeed,
     task_of,
+    write,
 )
 from skep.testing.clock import START_S, ManualClock
 from skep.testing.harness import InspectableStore
-from skep.testing.samples import failed, many, offer, task
+from skep.testing.samples import failed, intent, many, offer, task
 
 
 class ClaimingContract:
@@ -200,3 +202,33 @@ class ClaimingContract:
 
         assert list(await store.work.claim(offer(), limit=0)) == []
         assert await store.dump() == before
+
+    async def test_a_grant_carries_what_its_swarm_asks_for(self, store: InspectableStore) -> None:
+        """Each grant has its own swarm's request, with the cap as it stands when it is claimed."""
+        await submit(store, "s", task("a"), task("b"), max_agents=1)
+        await submit(store, "r", task("a"), max_agents=3)
+        first = await claim(store)
+        await steer(store, "s", SwarmMove.CAP, max_agents=2)
+
+        (second,) = await claim(store)
+
+        assert {each.token.swarm: each.request.max_agents for each in first} == {"s": 1, "r": 3}
+        assert second.request == (await store.registry.swarm(second.token.swarm)).request
+
+    async def test_a_grant_says_whether_its_run_has_steps(self, store: InspectableStore) -> None:
+        """A step stands from its intent on; the next run begins without any."""
+        await submit(store, "s", task("a"), task("b"))
+        first, other = await claim(store)
+        await write(store, intent(first.token, "fetch"))
+        await store.leases.reclaim(WorkerId("w1"))
+
+        again, unbegun = await claim(store)
+        await settle(store, failed(), again)
+        await steer(store, "s", SwarmMove.REOPEN, again.token.task)
+        anew = await claim_one(store)
+
+        assert not first.has_steps
+        assert not other.has_steps
+        assert again.has_steps
+        assert not unbegun.has_steps
+        assert not anew.has_steps

@@ -95,11 +95,26 @@ local function grant(ctx, offer, id, key, nonce)
   redis.call('SADD', 'skep:own:' .. offer.worker, ref(task))
   return {
     id, key, tostring(task.run), tostring(task.attempt), nonce, fields[1], tostring(task.failures),
-    num(lease), num(hard), redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1)
+    num(lease), num(hard), redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1),
+    redis.call('EXISTS', base(id) .. ':j:' .. task.run .. ':' .. key)
   }
 end
 
--- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers the grants.
+-- Id, request and cap of each swarm that was served, one after the other.
+local function requests_of(ctx, served)
+  local found, seen = {}, {}
+  for _, share in ipairs(served) do
+    if not seen[share.id] then
+      seen[share.id] = true
+      found[#found + 1] = share.id
+      found[#found + 1] = redis.call('HGET', base(share.id), 'request')
+      found[#found + 1] = tostring(sheet(ctx, share.id).cap)
+    end
+  end
+  return found
+end
+
+-- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers {grants, requests}.
 local function claim(_, args)
   if rewritten ~= arrived then return redis.error_reply('TORN the append-only file is not proved') end
   local ctx = begin(args[1])
@@ -108,7 +123,7 @@ local function claim(_, args)
   offer.kinds, offer.capabilities = to_set(offer.kinds), to_set(offer.capabilities)
   local rings = rings_for(ctx, offer, limit)
   local served = deal(ctx, rings, limit)
-  if #served == 0 then return {} end
+  if #served == 0 then return {{}, {}} end
   -- Which tasks: read before anything moves, of each seat as many as it was served.
   local ready, grants = {}, {}
   for i, share in ipairs(served) do
@@ -128,5 +143,5 @@ local function claim(_, args)
     end
   end
   ctx.rings = false  -- taking work makes none
-  return finish(ctx, grants)
+  return finish(ctx, {grants, requests_of(ctx, served)})
 end
