@@ -1,7 +1,7 @@
 """At whatever statement the process dies, the SQLite file holds whole commands (17)."""
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -49,7 +49,7 @@ def watch(patch: pytest.MonkeyPatch, shoot: Callable[[], None]) -> None:
         run(db, sql, values)
         shoot()
 
-    def watched_run_many(db: Db, sql: str, rows: Iterable[Sequence[Column]]) -> None:
+    def watched_run_many(db: Db, sql: str, rows: Sequence[Sequence[Column]]) -> None:
         run_many(db, sql, rows)
         shoot()
 

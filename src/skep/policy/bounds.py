@@ -1,6 +1,6 @@
 """The limits on what one command may carry, checked before anything is stored."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from skep.records import limits
 from skep.records.approval import ASKED, Ask, Reply, Verdict
@@ -59,14 +59,12 @@ def check_replies(replies: Sequence[Reply]) -> None:
 def check_settlements(settlements: Sequence[Settlement]) -> None:
     """Refuse an outcome that is too large for its record, or that no store can keep."""
     for settlement in settlements:
-        _check_text(reason_of(settlement.outcome), subject="reason of an outcome")
-        if isinstance(settlement.outcome, Blocked):
-            _bound("AWAITS_MAX", limits.AWAITS_MAX, len(settlement.outcome.awaits))
-        if isinstance(settlement.outcome, Succeeded):
-            size = _size(settlement.outcome.value, subject="value of an outcome")
-            _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, size)
-            for artifact in settlement.outcome.artifacts:
-                _check_text(artifact.name + artifact.media_type, subject="name of an artefact")
+        outcome = settlement.outcome
+        _check_text(reason_of(outcome), subject="reason of an outcome")
+        if isinstance(outcome, Blocked):
+            _bound("AWAITS_MAX", limits.AWAITS_MAX, len(outcome.awaits))
+        if isinstance(outcome, Succeeded):
+            _check_success(outcome)
 
 
 def check_orders(orders: Sequence[Order]) -> None:
@@ -98,8 +96,20 @@ def _check_text(text: str, *, subject: str) -> None:
         raise InvalidInput(f"The {subject} holds a NUL or half of a surrogate pair.")
 
 
+def _check_success(outcome: Succeeded) -> None:
+    size = _measured(lambda: outcome.text, subject="value of an outcome")
+    _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, size)
+    for artifact in outcome.artifacts:
+        _check_text(artifact.name + artifact.media_type, subject="name of an artefact")
+
+
 def _size(value: Json, *, subject: str) -> int:
+    return _measured(lambda: canonical(value), subject=subject)
+
+
+def _measured(written: Callable[[], str], *, subject: str) -> int:
+    """Count the bytes of what is written as it is stored; refuse what is no JSON."""
     try:
-        return len(canonical(value).encode())
+        return len(written().encode())
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"The {subject} is no JSON that can be stored: {error}.") from error

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import TypeAlias, assert_never
 
 from skep.records.ids import ApprovalId
@@ -40,12 +41,20 @@ class Artifact:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Succeeded:
     """The task is done; `value` is what its dependents read."""
 
     value: Json
     artifacts: tuple[Artifact, ...] = ()
+
+    @cached_property
+    def text(self) -> str:
+        """The value as it is stored, written once for all who need it.
+
+        Raises what `canonical` raises.
+        """
+        return canonical(self.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,17 +102,22 @@ class HandedBack:
 Outcome: TypeAlias = Succeeded | Failed | Retried | Snoozed | Blocked | HandedBack
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Settlement:
     """What became of one attempt, to be stored under its token."""
 
     token: Token
     outcome: Outcome
 
-    @property
+    @cached_property
+    def told_text(self) -> str:
+        """The outcome as its event carries it, written once for the event and the digest."""
+        return canonical(told(self.outcome))
+
+    @cached_property
     def digest(self) -> Digest:
         """Tell a repeated settlement from another one under the same token."""
-        return digest_of(f"{type(self.outcome).__name__}:{canonical(told(self.outcome))}")
+        return digest_of(f"{type(self.outcome).__name__}:{self.told_text}")
 
 
 class SettleVerdict(StrEnum):
@@ -140,7 +154,7 @@ def told(outcome: Outcome) -> dict[str, Json]:
     match outcome:
         case Succeeded():
             return {
-                "value_sha256": digest_of(canonical(outcome.value)),
+                "value_sha256": digest_of(outcome.text),
                 "artifacts": [artifact.name for artifact in outcome.artifacts],
             }
         case Failed():

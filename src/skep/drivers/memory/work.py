@@ -38,7 +38,7 @@ from skep.records.outcome import (
 )
 from skep.records.swarm import ENDED, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskSpec, TaskStatus
-from skep.records.values import Json, canonical
+from skep.records.values import Json
 
 
 class MemoryWork:
@@ -290,7 +290,7 @@ def _store_outcome(changes: Changes, task: TaskRow, outcome: Outcome) -> None:
     if isinstance(outcome, Retried | Failed):
         task.failures += 1
     if isinstance(outcome, Succeeded):
-        task.outcome, task.artifacts = canonical(outcome.value), outcome.artifacts
+        task.outcome, task.artifacts = outcome.text, outcome.artifacts
     changes.move(task, move_of(outcome), **told(outcome))
     if isinstance(outcome, Blocked):
         wait_for(changes, task, outcome.awaits)

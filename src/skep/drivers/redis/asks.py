@@ -16,7 +16,6 @@ from skep.records.outcome import (
     Succeeded,
     move_of,
     reason_of,
-    told,
 )
 from skep.records.step import Entry, Intent
 from skep.records.swarm import SwarmMove, SwarmStatus
@@ -106,7 +105,7 @@ def settlement_ask(settlement: Settlement) -> str:
         "digest": settlement.digest,
         "move": move_of(outcome),
         "reason": reason_of(outcome),
-        "told": canonical(told(outcome)),
+        "told": settlement.told_text,
         "blobs": digests_json(of_outcome(outcome)),
     }
     if isinstance(outcome, Retried | Failed):
@@ -116,7 +115,7 @@ def settlement_ask(settlement: Settlement) -> str:
     if isinstance(outcome, Blocked):
         fields["awaits"] = list[Json](outcome.awaits)
     if isinstance(outcome, Succeeded):
-        fields["outcome"] = canonical(outcome.value)
+        fields["outcome"] = outcome.text
         fields["artifacts"] = canonical(
             [
                 [artifact.name, artifact.media_type, artifact.digest, artifact.size_bytes]

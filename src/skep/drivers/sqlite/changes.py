@@ -21,6 +21,9 @@ from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TASK_MOVES, TERMINAL, TaskMove, TaskStatus
 from skep.records.values import Json, canonical
 
+Told = Mapping[str, Json] | str
+"""What an event carries: a JSON object, or the text of one that was written already."""
+
 WORK_TOPIC = "work"
 COUNTS = ", ".join(TaskStatus)
 
@@ -109,15 +112,14 @@ class Changes:
             status=line.status,
         )
 
-    def tell(self, sheet: Sheet, kind: str, *, task: str | None, data: Mapping[str, Json]) -> None:
+    def tell(self, sheet: Sheet, kind: str, *, task: str | None, data: Told) -> None:
         """Append one event."""
         sheet.seq += 1
-        sheet.events.append((sheet.n, sheet.seq, kind, self.at, task, canonical(dict(data))))
+        text = data if isinstance(data, str) else canonical(dict(data))
+        sheet.events.append((sheet.n, sheet.seq, kind, self.at, task, text))
         self.topics.add(sheet.id)
 
-    def move(
-        self, line: TaskLine, move: TaskMove, *, told: Mapping[str, Json], **columns: Column
-    ) -> None:
+    def move(self, line: TaskLine, move: TaskMove, *, told: Told, **columns: Column) -> None:
         """Move a task's status, with counts, seat and event, and set other columns beside it."""
         sheet = self.sheet(line.swarm)
         before, line.status = line.status, moved(TASK_MOVES, line.status, move)

@@ -45,6 +45,8 @@ def connect(path: Path) -> Db:
         is_new = not path.exists() or path.stat().st_size == 0
         connection = apsw.Connection(str(path), statementcachesize=200)
         connection.set_busy_timeout(int(BUSY_S * 1000))
+        # Plans do not depend on what is bound: else many a statement is compiled anew at each run.
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         for name, value in (*(OF_A_NEW_FILE if is_new else ()), *PRAGMAS):
             # Each on its own, and read to its end: a pragma that returns a row stops the rest.
             Db(connection).run(f"PRAGMA {name} = {value}")

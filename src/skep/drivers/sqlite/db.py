@@ -1,6 +1,6 @@
 """A connection with the five ways in which this package speaks SQL."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import apsw
@@ -25,9 +25,10 @@ class Db:
         """Run one statement, or a script, for its effect."""
         self._connection.execute(sql, values or None).fetchall()
 
-    def run_many(self, sql: str, rows: Iterable[Sequence[Column]]) -> None:
+    def run_many(self, sql: str, rows: Sequence[Sequence[Column]]) -> None:
         """Run one statement for each row of values."""
-        self._connection.executemany(sql, rows)
+        if rows:
+            self._connection.executemany(sql, rows)
 
     def rows(self, sql: str, values: Sequence[Column] = ()) -> list[Row]:
         """Read all rows."""

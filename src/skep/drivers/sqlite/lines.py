@@ -13,7 +13,8 @@ from skep.records.values import Digest, parsed
 
 TASK_COLUMNS = (
     "t.n, t.swarm, t.key, t.lane, t.status, t.unmet, t.run, t.attempt, t.failures, t.nonce,"
-    " t.spent, t.tolerant, t.delay_s, t.attempts_max, t.hard_until"
+    " t.spent, t.tolerant, t.delay_s, t.attempts_max, t.hard_until,"
+    " EXISTS (SELECT 1 FROM edge WHERE up = t.n AND met = 0)"
 )
 """What a command needs to know of a task; `task_line` reads it."""
 
@@ -53,6 +54,7 @@ class TaskLine:
     delay_s: float
     attempts_max: int
     hard_until: float | None
+    has_open_edges: int = 0
 
     @property
     def retry(self) -> RetryPolicy:

@@ -10,7 +10,6 @@ from skep.records.event import Remark
 from skep.records.outcome import (
     Blocked,
     Failed,
-    Outcome,
     Retried,
     Settlement,
     SettleVerdict,
@@ -18,10 +17,8 @@ from skep.records.outcome import (
     Succeeded,
     move_of,
     reason_of,
-    told,
 )
 from skep.records.task import TERMINAL
-from skep.records.values import canonical
 
 
 def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
@@ -33,29 +30,31 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     if verdict is SettleVerdict.OK and missing(changes, of_outcome(settlement.outcome)):
         return SettleVerdict.FENCED
     if line is not None and verdict is SettleVerdict.OK:
-        _store_outcome(changes, line, settlement.outcome, spent=digest)
+        _store_outcome(changes, line, settlement)
     elif line is not None and verdict is SettleVerdict.LATE:
         changes.set(line, spent=digest)
-        sheet, data = changes.sheet(line.swarm), told(settlement.outcome)
+        sheet, data = changes.sheet(line.swarm), settlement.told_text
         changes.tell(sheet, Remark.LATE_RESULT, task=line.key, data=data)
     return verdict
 
 
-def _store_outcome(changes: Changes, line: TaskLine, outcome: Outcome, *, spent: str) -> None:
+def _store_outcome(changes: Changes, line: TaskLine, settlement: Settlement) -> None:
+    outcome = settlement.outcome
     refer(changes, line.swarm, of_outcome(outcome))
-    columns: dict[str, Column] = {"spent": spent, "reason": reason_of(outcome)}
+    columns: dict[str, Column] = {"spent": settlement.digest, "reason": reason_of(outcome)}
     if isinstance(outcome, Retried | Snoozed):
         columns["wake_at"] = outcome.wake_at
     if isinstance(outcome, Retried | Failed):
         columns["failures"] = line.failures + 1
     if isinstance(outcome, Succeeded):
-        columns["outcome"] = canonical(outcome.value)
+        columns["outcome"] = outcome.text
         _keep_artifacts(changes, line, outcome)
-    changes.move(line, move_of(outcome), told=told(outcome), **columns)
+    changes.move(line, move_of(outcome), told=settlement.told_text, **columns)
     if isinstance(outcome, Blocked):
         wait_for(changes, line, outcome.awaits)
     if line.status in TERMINAL:
-        changes.consume_edges(line)
+        if line.has_open_edges:
+            changes.consume_edges(line)
         changes.end_if_over(changes.sheet(line.swarm))
 
 
