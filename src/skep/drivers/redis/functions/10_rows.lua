@@ -5,8 +5,12 @@ local SWARM_FIELDS = {
 }
 local TASK_FIELDS = {
   'status', 'unmet', 'run', 'attempt', 'failures', 'nonce', 'spent', 'lane', 'ordinal',
-  'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until'
+  'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until', 'worker'
 }
+local GRANT_FIELDS = {}  -- those, then what a grant tells besides
+for i = 1, #TASK_FIELDS do GRANT_FIELDS[i] = TASK_FIELDS[i] end
+GRANT_FIELDS[#GRANT_FIELDS + 1] = 'spec'
+GRANT_FIELDS[#GRANT_FIELDS + 1] = 'timeout_s'
 
 local function base(id) return 'swarm:' .. id end
 local function task_key(id, key) return base(id) .. ':t:' .. key end
@@ -23,7 +27,42 @@ local function begin(now)
     local t = redis.call('TIME')
     at = tonumber(t[1]) + tonumber(t[2]) / 1000000
   end
-  return {at = at, incarnation = life.incarnation, sheets = {}, order = {}, rings = false, told = {}}
+  return {
+    at = at, stamp = num(at), incarnation = life.incarnation, sheets = {}, order = {}, rings = false, told = {},
+    later = {}
+  }
+end
+
+-- Put off a command that takes many members at once until the operation ends (see `finish`): one
+-- ZADD for a batch in place of one for each task. Only for keys that are not read meanwhile.
+local function later(ctx, command, key, ...)
+  local name = command .. key
+  local put_off = ctx.later[name]
+  if not put_off or #put_off >= 1000 then
+    put_off = {command, key}
+    ctx.later[name] = put_off
+    ctx.later[#ctx.later + 1] = put_off
+  end
+  for _, word in ipairs({...}) do put_off[#put_off + 1] = word end
+end
+
+-- Whether tasks of a swarm may be given out now.
+local function may_run(s) return s.status == 'active' and s.cap - s.counts.running > 0 end
+
+-- The seats of a swarm by lane, read when they are asked for: most settlements change none.
+local function seats_of(s)
+  if s.seats then return s.seats end
+  s.seats = {}
+  local rows = redis.call('HGETALL', base(s.id) .. ':seats')
+  for i = 1, #rows, 2 do
+    local at = string.find(rows[i + 1], '|', 1, true)
+    s.seats[rows[i]] = {
+      vt = tonumber(string.sub(rows[i + 1], 1, at - 1)),
+      eligible = string.sub(rows[i + 1], at + 1) == '1',
+      ready = redis.call('ZCARD', base(s.id) .. ':ready:' .. rows[i])
+    }
+  end
+  return s.seats
 end
 
 local function sheet(ctx, id)
@@ -40,35 +79,29 @@ local function sheet(ctx, id)
   local found = {
     id = id, status = row[1], sealed = row[2], cap = tonumber(row[3]), priority = tonumber(row[4]),
     seq = tonumber(row[5]), timeout_s = tonumber(row[6]), deadline = row[7], ended_at = row[8],
-    reason = row[9], counts = {}, seats = {}, events = {}, was = row[1]
+    reason = row[9], counts = {}, events = {}, was = row[1], stored = {}
   }
+  for i, name in ipairs(fields) do found.stored[name] = row[i] end
   for i, status in ipairs(STATUSES) do
     found.counts[status] = tonumber(row[#SWARM_FIELDS + i])
   end
-  local seats = redis.call('HGETALL', base(id) .. ':seats')
-  for i = 1, #seats, 2 do
-    local at = string.find(seats[i + 1], '|', 1, true)
-    found.seats[seats[i]] = {
-      vt = tonumber(string.sub(seats[i + 1], 1, at - 1)),
-      eligible = string.sub(seats[i + 1], at + 1) == '1',
-      ready = redis.call('ZCARD', base(id) .. ':ready:' .. seats[i])
-    }
-  end
+  found.may = may_run(found)
   ctx.sheets[id] = found
   ctx.order[#ctx.order + 1] = id
   return found
 end
 
-local function find(id, key)
-  local row = redis.call('HMGET', task_key(id, key), unpack(TASK_FIELDS))
+-- Read a task, and as a second answer the row of its fields.
+local function find(id, key, fields)
+  local row = redis.call('HMGET', task_key(id, key), unpack(fields or TASK_FIELDS))
   if not row[1] then return false end
   return {
     id = id, key = key, status = row[1], unmet = tonumber(row[2]), run = tonumber(row[3]),
     attempt = tonumber(row[4]), failures = tonumber(row[5]), nonce = row[6], spent = row[7],
     lane = row[8], ordinal = tonumber(row[9]), priority = tonumber(row[10]),
     tolerant = row[11] == '1', delay_s = tonumber(row[12]), attempts_max = tonumber(row[13]),
-    hard_until = tonumber(row[14])
-  }
+    hard_until = tonumber(row[14]), worker = row[15]
+  }, row
 end
 
 local function set(task, columns)

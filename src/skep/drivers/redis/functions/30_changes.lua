@@ -2,14 +2,16 @@
 
 local function tell(ctx, s, kind, key, data)
   s.seq = s.seq + 1
-  local event = '{"seq":' .. s.seq .. ',"kind":' .. text(kind) .. ',"at":' .. num(ctx.at)
+  local event = '{"seq":' .. s.seq .. ',"kind":' .. text(kind) .. ',"at":' .. ctx.stamp
   if key then event = event .. ',"task":' .. text(key) end
   s.events[#s.events + 1] = event .. ',"data":' .. (data or '{}') .. '}'
 end
 
 local function reseat(ctx, s)
-  local may = s.status == 'active' and s.cap - s.counts.running > 0
-  for lane, seat in pairs(s.seats) do
+  local may = may_run(s)
+  if not s.seats and may == s.may then return end  -- what nobody has read stands as it stood
+  s.may = may
+  for lane, seat in pairs(seats_of(s)) do
     local eligible = may and seat.ready > 0
     if eligible and not seat.eligible then
       local floor = tonumber(redis.call('HGET', 'skep:lane:' .. lane, 'floor'))
@@ -22,7 +24,7 @@ local function reseat(ctx, s)
 end
 
 local function seat_of(s, lane)
-  local seat = s.seats[lane]
+  local seat = seats_of(s)[lane]
   if seat then return seat end
   local queue = string.sub(lane, 1, string.find(lane, '|', 1, true) - 1)
   redis.call('SADD', 'skep:queue:' .. queue, lane)
@@ -35,7 +37,7 @@ local function seat_of(s, lane)
 end
 
 local function leave(s)
-  for lane, _ in pairs(s.seats) do
+  for lane, _ in pairs(seats_of(s)) do
     redis.call('ZREM', 'skep:ring:' .. lane, s.id)
     -- An empty ring keeps no floor, for there is nobody left to be fair to.
     if redis.call('HINCRBY', 'skep:lane:' .. lane, 'seats', -1) <= 0 then
@@ -70,17 +72,17 @@ local function move(ctx, task, how, told, columns)
     local seat = seat_of(s, task.lane)
     local queue = base(task.id) .. ':ready:' .. task.lane
     if after == 'ready' then
-      redis.call('ZADD', queue, (9 - task.priority) * 1048576 + task.ordinal, task.key)
+      later(ctx, 'ZADD', queue, (9 - task.priority) * 1048576 + task.ordinal, task.key)
       seat.ready = seat.ready + 1
       ctx.rings = true
     else
-      redis.call('ZREM', queue, task.key)
+      later(ctx, 'ZREM', queue, task.key)
       seat.ready = seat.ready - 1
     end
   end
   if before == 'running' then
-    redis.call('ZREM', 'skep:leases', member)
-    redis.call('SREM', 'skep:own:' .. redis.call('HGET', task_key(task.id, task.key), 'worker'), member)
+    later(ctx, 'ZREM', 'skep:leases', member)
+    later(ctx, 'SREM', 'skep:own:' .. task.worker, member)
     columns.worker, columns.lease_until, columns.hard_until = '', '', ''
   end
   if before == 'sleeping' then redis.call('ZREM', 'skep:timers', member) end
@@ -88,7 +90,7 @@ local function move(ctx, task, how, told, columns)
   if after == 'failed' then redis.call('ZADD', 'skep:dead', num(ctx.at), member) end
   if before == 'failed' then redis.call('ZREM', 'skep:dead', member) end
   if TERMINAL[after] then
-    columns.ended_at = num(ctx.at)
+    columns.ended_at = ctx.stamp
   elseif TERMINAL[before] then
     columns.ended_at = ''
   end
@@ -202,24 +204,26 @@ local function end_if_over(ctx, s)
   move_swarm(ctx, s, sink and 'swarm.failed' or 'swarm.completed', reason_told(s.reason))
 end
 
-local function write_sheet(s)
-  local key = base(s.id)
-  local args = {
-    'status', s.status, 'sealed', s.sealed, 'cap', s.cap, 'seq', s.seq, 'deadline', s.deadline,
-    'ended_at', s.ended_at, 'reason', s.reason
-  }
-  for _, status in ipairs(STATUSES) do
-    args[#args + 1] = 'n:' .. status
-    args[#args + 1] = s.counts[status]
+local SHEET_FIELDS = {'status', 'sealed', 'cap', 'seq', 'deadline', 'ended_at', 'reason'}
+
+local function write_sheet(ctx, s)
+  local key, args = base(s.id), {}
+  local function keep(name, value)
+    if s.stored[name] ~= tostring(value) then
+      args[#args + 1] = name
+      args[#args + 1] = value
+    end
   end
-  redis.call('HSET', key, unpack(args))
-  for lane, seat in pairs(s.seats) do
+  for _, name in ipairs(SHEET_FIELDS) do keep(name, s[name]) end
+  for _, status in ipairs(STATUSES) do keep('n:' .. status, s.counts[status]) end
+  if #args > 0 then redis.call('HSET', key, unpack(args)) end
+  for lane, seat in pairs(s.seats or {}) do
     if seat.dirty then
       redis.call('HSET', key .. ':seats', lane, string.format('%d', seat.vt) .. '|' .. (seat.eligible and '1' or '0'))
       if seat.eligible then
-        redis.call('ZADD', 'skep:ring:' .. lane, seat.vt, s.id)
+        later(ctx, 'ZADD', 'skep:ring:' .. lane, seat.vt, s.id)
       else
-        redis.call('ZREM', 'skep:ring:' .. lane, s.id)
+        later(ctx, 'ZREM', 'skep:ring:' .. lane, s.id)
       end
     end
   end
@@ -238,9 +242,11 @@ local function write_sheet(s)
   if #s.events > 0 then redis.call('PUBLISH', 'swarm:' .. s.id, s.seq) end
 end
 
--- Write the sheets and wake whoever waits; every operation that changes something ends with it.
+-- Write the sheets and what was put off, and wake whoever waits; every operation that changes
+-- something ends with it.
 local function finish(ctx, answer)
-  for _, id in ipairs(ctx.order) do write_sheet(ctx.sheets[id]) end
+  for _, id in ipairs(ctx.order) do write_sheet(ctx, ctx.sheets[id]) end
+  for _, put_off in ipairs(ctx.later) do redis.call(unpack(put_off)) end
   life.mark = redis.call('HINCRBY', 'skep:meta', 'mark', 1)
   if ctx.rings then redis.call('PUBLISH', 'swarm:tasks', '') end
   return answer

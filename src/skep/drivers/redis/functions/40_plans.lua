@@ -23,10 +23,10 @@ local function wire(id, up, down, met)
   end
 end
 
-local function write_task(s, spec, ordinal, unmet)
-  redis.call('RPUSH', base(s.id) .. ':tasks', spec.key)
+local function write_task(ctx, s, spec, ordinal, unmet)
+  later(ctx, 'RPUSH', base(s.id) .. ':tasks', spec.key)
   redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', 'waiting', 'unmet',
-    unmet, 'run', 1, 'attempt', 0, 'failures', 0, 'nonce', '', 'spent', '', 'lane', spec.lane,
+    unmet, 'run', '1', 'attempt', '0', 'failures', '0', 'nonce', '', 'spent', '', 'lane', spec.lane,
     'ordinal', ordinal, 'priority', spec.priority, 'tolerant', spec.tolerant and '1' or '0',
     'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s), 'attempts_max',
     spec.attempts_max, 'outcome', '', 'reason', '', 'worker', '', 'lease_until', '',
@@ -40,10 +40,10 @@ local function write_task(s, spec, ordinal, unmet)
   }
 end
 
-local function insert(s, specs)
+local function insert(ctx, s, specs)
   local rows, ordinal = {}, redis.call('LLEN', base(s.id) .. ':tasks')
   for place, spec in ipairs(specs) do
-    rows[place] = write_task(s, spec, ordinal + place - 1, 0)
+    rows[place] = write_task(ctx, s, spec, ordinal + place - 1, 0)
   end
   local own = {}
   for _, row in ipairs(rows) do own[row.key] = row end
@@ -101,7 +101,7 @@ local function submit(_, args)
   redis.call('ZADD', 'swarm:index', 0, ask.swarm)
   local s = sheet(ctx, ask.swarm)
   start_clock(ctx, s)
-  local rows = insert(s, ask.tasks)
+  local rows = insert(ctx, s, ask.tasks)
   move_swarm(ctx, s, 'swarm.submitted', '{' .. keys_told(rows) .. '}')
   for _, task in ipairs(rows) do
     if task.unmet == 0 then release(ctx, task) end
@@ -156,7 +156,7 @@ local function add(_, args)
   if gone then return {'NOBLOB', gone} end
   refer(s.id, ask.blobs)
   local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
-  local rows = insert(s, ask.tasks)
+  local rows = insert(ctx, s, ask.tasks)
   for _, key in ipairs(downs) do
     local down = find(s.id, key)
     for _, row in ipairs(rows) do wire(s.id, row, down, false) end

@@ -77,7 +77,7 @@ local function stage_piece(_, args)
   local s = sheet(ctx, id)
   refer(id, ask.blobs)
   for place, spec in ipairs(ask.tasks) do
-    local task = write_task(s, spec, ask.offset + place - 1, spec.unmet)
+    local task = write_task(ctx, s, spec, ask.offset + place - 1, spec.unmet)
     if task.unmet == 0 then release(ctx, task) end
   end
   for _, edge in ipairs(ask.edges) do
@@ -103,7 +103,7 @@ local function stage_flip(_, args)
   for i, key in ipairs(each_task(id)) do keys[i] = {key = key} end
   local began = redis.call('HGET', base(id), 'created_at')
   local start = {seq = 0, events = {}}
-  tell({at = tonumber(began)}, start, 'swarm.submitted', nil, '{' .. keys_told(keys) .. '}')
+  tell({stamp = began}, start, 'swarm.submitted', nil, '{' .. keys_told(keys) .. '}')
   redis.call('LSET', base(id) .. ':ev', 0, start.events[1])
   s.status = SWARM_MOVES[s.status]['swarm.submitted']
   start_clock(ctx, s)

@@ -24,7 +24,7 @@ local function rings_for(ctx, offer, limit)
         local heads = redis.call('ZRANGE', 'skep:ring:' .. lane, 0, limit - 1, 'WITHSCORES')
         for i = 1, #heads, 2 do
           local s = sheet(ctx, heads[i])
-          seats[#seats + 1] = {id = heads[i], vt = tonumber(heads[i + 1]), ready = s.seats[lane].ready}
+          seats[#seats + 1] = {id = heads[i], vt = tonumber(heads[i + 1]), ready = seats_of(s)[lane].ready}
         end
         local turn = tonumber(redis.call('HGET', 'skep:lane:' .. lane, 'turn'))
         rings[#rings + 1] = {lane = lane, turn = turn, seats = seats}
@@ -81,21 +81,22 @@ local function deal(ctx, rings, limit)
 end
 
 local function grant(ctx, offer, id, key, nonce)
-  local fields = redis.call('HMGET', task_key(id, key), 'spec', 'timeout_s')
-  local task = find(id, key)
+  local task, row = find(id, key, GRANT_FIELDS)
+  local spec, timeout_s = row[#TASK_FIELDS + 1], row[#TASK_FIELDS + 2]
   task.attempt = task.attempt + 1
-  local hard = ctx.at + tonumber(fields[2])
-  local lease = math.min(ctx.at + math.min(offer.lease_s, LEASE_S_MAX), hard)
+  local hard = ctx.at + tonumber(timeout_s)
+  local lease = num(math.min(ctx.at + math.min(offer.lease_s, LEASE_S_MAX), hard))
+  hard = num(hard)
   local told = '{"worker":' .. text(offer.worker) .. ',"attempt":' .. task.attempt .. '}'
   move(ctx, task, 'task.claimed', told, {
     attempt = task.attempt, nonce = nonce, spent = '', worker = offer.worker, reason = '',
-    started_at = num(ctx.at), lease_until = num(lease), hard_until = num(hard)
+    started_at = ctx.stamp, lease_until = lease, hard_until = hard
   })
-  redis.call('ZADD', 'skep:leases', num(lease), ref(task))
-  redis.call('SADD', 'skep:own:' .. offer.worker, ref(task))
+  later(ctx, 'ZADD', 'skep:leases', lease, ref(task))
+  later(ctx, 'SADD', 'skep:own:' .. offer.worker, ref(task))
   return {
-    id, key, tostring(task.run), tostring(task.attempt), nonce, fields[1], tostring(task.failures),
-    num(lease), num(hard), redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1),
+    id, key, tostring(task.run), tostring(task.attempt), nonce, spec, tostring(task.failures),
+    lease, hard, redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1),
     redis.call('EXISTS', base(id) .. ':j:' .. task.run .. ':' .. key)
   }
 end
@@ -135,7 +136,7 @@ local function claim(_, args)
   end
   for _, ring in ipairs(rings) do
     for id, vt in pairs(ring.vts or {}) do
-      local seat = sheet(ctx, id).seats[ring.lane]
+      local seat = seats_of(sheet(ctx, id))[ring.lane]
       seat.vt, seat.dirty = vt, true
     end
     if ring.floor then

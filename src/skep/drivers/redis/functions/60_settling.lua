@@ -12,7 +12,8 @@ local function settle(_, args)
   local ctx, verdicts = begin(args[1]), {}
   for i = 2, #args do
     local ask = cjson.decode(args[i])
-    local task = named(ask.token)
+    local s = sheet(ctx, ask.token.swarm)
+    local task = s and find(s.id, ask.token.task)
     local verdict = judge(ctx, task, ask.token, ask.digest)
     if verdict == 'ok' and missing(ask.blobs) then verdict = 'fenced' end
     verdicts[#verdicts + 1] = verdict
@@ -25,12 +26,14 @@ local function settle(_, args)
       move(ctx, task, ask.move, ask.told, columns)
       if ask.awaits then wait_for(ctx, task, ask.awaits) end
       if TERMINAL[task.status] then
-        consume_edges(ctx, task, SETTLE_EDGES_MAX)
-        end_if_over(ctx, sheet(ctx, task.id))
+        -- Most tasks of a wide plan have nobody behind them.
+        local has_edges = redis.call('EXISTS', base(s.id) .. ':open:' .. task.key) == 1
+        if has_edges then consume_edges(ctx, task, SETTLE_EDGES_MAX) end
+        end_if_over(ctx, s)
       end
     elseif verdict == 'late' then
       set(task, {spent = ask.digest})
-      tell(ctx, sheet(ctx, task.id), 'task.result_came_late', task.key, ask.told)
+      tell(ctx, s, 'task.result_came_late', task.key, ask.told)
     end
   end
   return finish(ctx, verdicts)
