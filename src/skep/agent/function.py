@@ -227,10 +227,10 @@ class FunctionPerformer:
         task = TaskContext(brief)
         args, kwargs = _arguments(brief.input)
         try:
-            bound = agent.signature.bind(task, *args, **kwargs)
+            agent.signature.bind(task, *args, **kwargs)
         except TypeError as error:
             raise InvalidInput(f"The input of task {task.key!r} does not fit: {error}.") from error
-        return task.work(await agent.function(*bound.args, **bound.kwargs))
+        return task.work(await agent.function(task, *args, **kwargs))
 
 
 def _arguments(value: Json) -> tuple[list[Json], dict[str, Json]]:

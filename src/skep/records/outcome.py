@@ -1,8 +1,7 @@
 """Outcomes: what an attempt may choose, and what the store says to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cached_property
 from typing import TypeAlias, assert_never
 
 from skep.records.ids import ApprovalId
@@ -41,20 +40,24 @@ class Artifact:
     size_bytes: int
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Succeeded:
     """The task is done; `value` is what its dependents read."""
 
     value: Json
     artifacts: tuple[Artifact, ...] = ()
+    _text: str | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def text(self) -> str:
-        """The value as it is stored, written once for all who need it.
+        """The value as it is stored; raises what `canonical` raises.
 
-        Raises what `canonical` raises.
+        Written once for all who need it: the bounds, the digest and the record itself. What was
+        checked is then what is stored, whatever becomes of the value meanwhile.
         """
-        return canonical(self.value)
+        if self._text is None:
+            object.__setattr__(self, "_text", canonical(self.value))
+        return self._text or ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,19 +105,22 @@ class HandedBack:
 Outcome: TypeAlias = Succeeded | Failed | Retried | Snoozed | Blocked | HandedBack
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
     """What became of one attempt, to be stored under its token."""
 
     token: Token
     outcome: Outcome
+    _told: str | None = field(default=None, init=False, repr=False, compare=False)
 
-    @cached_property
+    @property
     def told_text(self) -> str:
         """The outcome as its event carries it, written once for the event and the digest."""
-        return canonical(told(self.outcome))
+        if self._told is None:
+            object.__setattr__(self, "_told", canonical(told(self.outcome)))
+        return self._told or ""
 
-    @cached_property
+    @property
     def digest(self) -> Digest:
         """Tell a repeated settlement from another one under the same token."""
         return digest_of(f"{type(self.outcome).__name__}:{self.told_text}")

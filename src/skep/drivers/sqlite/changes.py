@@ -40,7 +40,10 @@ class SeatLine:
 
 @dataclass(slots=True, kw_only=True)
 class Sheet:
-    """One swarm while a command runs."""
+    """One swarm while a command runs; its seats are read when `Changes.seats` is asked for them.
+
+    `may_run` says whether its tasks might be given out when the seats were put where they are.
+    """
 
     n: int
     id: SwarmId
@@ -53,7 +56,8 @@ class Sheet:
     ended_at: float | None
     reason: str
     counts: dict[TaskStatus, int]
-    seats: dict[str, SeatLine] = field(default_factory=dict[str, SeatLine])
+    may_run: bool = False
+    seats: dict[str, SeatLine] | None = None
     events: list[tuple[int, int, str, float, str | None, str]] = field(
         default_factory=list[tuple[int, int, str, float, str | None, str]]
     )
@@ -206,7 +210,10 @@ class Changes:
     def reseat(self, sheet: Sheet) -> None:
         """Put the swarm's seats into their rings, or take them out, by what holds now."""
         may = takes_grants(sheet.status) and sheet.room > 0
-        for lane, seat in sheet.seats.items():
+        if sheet.seats is None and may is sheet.may_run:
+            return  # what nobody has read stands as it stood: so it is for most settlements
+        sheet.may_run = may
+        for lane, seat in self.seats(sheet).items():
             eligible = may and seat.ready > 0
             if eligible and not seat.eligible:
                 floor = self.db.value("SELECT floor FROM lane WHERE name = ?", (lane,))
@@ -215,16 +222,27 @@ class Changes:
             seat.is_dirty |= eligible != seat.eligible
             seat.eligible = eligible
 
+    def seats(self, sheet: Sheet) -> dict[str, SeatLine]:
+        """Read a swarm's seats by lane, once per command."""
+        if sheet.seats is None:
+            sql = "SELECT lane, vt, ready, eligible FROM seat WHERE swarm = ?"
+            sheet.seats = {
+                lane: SeatLine(vt, ready, bool(on), is_dirty=False)
+                for lane, vt, ready, on in self.db.rows(sql, (sheet.n,))
+            }
+        return sheet.seats
+
     def seat(self, sheet: Sheet, lane: str) -> SeatLine:
         """Find or make the swarm's seat in a lane, and the lane."""
-        if lane not in sheet.seats:
+        seats = self.seats(sheet)
+        if lane not in seats:
             queue, kind, needs = lane.split("|")
             self.db.run(
                 "INSERT OR IGNORE INTO lane (name, queue, kind, needs) VALUES (?, ?, ?, ?)",
                 (lane, queue, kind, needs),
             )
-            sheet.seats[lane] = SeatLine()
-        return sheet.seats[lane]
+            seats[lane] = SeatLine()
+        return seats[lane]
 
     def flush(self) -> None:
         """Write what the sheets hold."""
@@ -242,16 +260,17 @@ class Changes:
         self.reseat(sheet)
 
     def _leave(self, sheet: Sheet) -> None:
+        lanes = list(self.seats(sheet))
         self.db.run("DELETE FROM seat WHERE swarm = ?", (sheet.n,))
         self.db.run("DELETE FROM drain WHERE swarm = ?", (sheet.n,))
-        for lane in sheet.seats:
+        for lane in lanes:
             # An empty ring keeps no floor, for there is nobody left to be fair to.
             self.db.run(
                 "DELETE FROM lane WHERE name = ?"
                 " AND NOT EXISTS (SELECT 1 FROM seat WHERE lane = lane.name)",
                 (lane,),
             )
-        sheet.seats.clear()
+        sheet.seats = {}
 
     def _consume(self, up: TaskLine, budget: int, ended: list[TaskLine]) -> int:
         where = (
@@ -287,8 +306,7 @@ class Changes:
             f" {COUNTS} FROM swarm WHERE n = ?"
         )
         (row,) = self.db.rows(sql, (n,))
-        seats = self.db.rows("SELECT lane, vt, ready, eligible FROM seat WHERE swarm = ?", (n,))
-        return Sheet(
+        sheet = Sheet(
             n=n,
             id=SwarmId(row[0]),
             status=SwarmStatus(row[1]),
@@ -300,10 +318,9 @@ class Changes:
             ended_at=row[7],
             reason=row[8],
             counts=dict(zip(TaskStatus, row[9:], strict=True)),
-            seats={
-                lane: SeatLine(vt, ready, bool(on), is_dirty=False) for lane, vt, ready, on in seats
-            },
         )
+        sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
+        return sheet
 
     def _write_sheet(self, sheet: Sheet) -> None:
         counts = ", ".join(f"{status} = ?" for status in TaskStatus)
@@ -324,7 +341,7 @@ class Changes:
         )
         seats = [
             (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
-            for lane, seat in sheet.seats.items()
+            for lane, seat in (sheet.seats or {}).items()
             if seat.is_dirty
         ]
         self.db.run_many("INSERT OR REPLACE INTO seat VALUES (?, ?, ?, ?, ?, ?)", seats)

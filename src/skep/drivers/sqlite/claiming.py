@@ -1,5 +1,6 @@
 """Tasks go out: fair shares over the rings, each grant under a fresh lease."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skep.drivers.sqlite.changes import Changes, SeatLine
@@ -36,8 +37,9 @@ def claim(changes: Changes, offer: Offer, *, limit: int, chance: Chance) -> list
     if not shares.served:
         return []
     ready = _ready_tasks(changes, shares)
+    numbers = {swarm: tasks[0].swarm for (_, swarm), tasks in ready.items()}
     grants = [_grant(changes, offer, ready[seat].pop(0), chance=chance) for seat in shares.served]
-    _remember(changes, shares)
+    _remember(changes, shares, numbers)
     return grants
 
 
@@ -127,16 +129,16 @@ def _count(changes: Changes, ready: _Ready, *, told: dict[str, Json]) -> None:
     sheet = changes.sheet(ready.swarm)
     sheet.counts[TaskStatus.READY] -= 1
     sheet.counts[TaskStatus.RUNNING] += 1
-    seat: SeatLine = sheet.seats[ready.lane]
+    seat: SeatLine = changes.seats(sheet)[ready.lane]
     seat.ready -= 1
     seat.is_dirty = True
     changes.reseat(sheet)
     changes.tell(sheet, TaskMove.CLAIM, task=ready.key, data=told)
 
 
-def _remember(changes: Changes, shares: Deal) -> None:
+def _remember(changes: Changes, shares: Deal, numbers: Mapping[SwarmId, int]) -> None:
     for (lane, swarm), vt in shares.vts.items():
-        seat = changes.find_sheet(swarm).seats[lane]
+        seat = changes.seats(changes.sheet(numbers[swarm]))[lane]
         seat.vt, seat.is_dirty = vt, True
     rows = [(floor, shares.turns[lane], lane) for lane, floor in shares.floors.items()]
     changes.db.run_many("UPDATE lane SET floor = ?, turn = ? WHERE name = ?", rows)

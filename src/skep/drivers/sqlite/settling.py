@@ -30,7 +30,7 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     if verdict is SettleVerdict.OK and missing(changes, of_outcome(settlement.outcome)):
         return SettleVerdict.FENCED
     if line is not None and verdict is SettleVerdict.OK:
-        _store_outcome(changes, line, settlement)
+        _store_outcome(changes, line, settlement, spent=digest)
     elif line is not None and verdict is SettleVerdict.LATE:
         changes.set(line, spent=digest)
         sheet, data = changes.sheet(line.swarm), settlement.told_text
@@ -38,10 +38,10 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     return verdict
 
 
-def _store_outcome(changes: Changes, line: TaskLine, settlement: Settlement) -> None:
+def _store_outcome(changes: Changes, line: TaskLine, settlement: Settlement, *, spent: str) -> None:
     outcome = settlement.outcome
     refer(changes, line.swarm, of_outcome(outcome))
-    columns: dict[str, Column] = {"spent": settlement.digest, "reason": reason_of(outcome)}
+    columns: dict[str, Column] = {"spent": spent, "reason": reason_of(outcome)}
     if isinstance(outcome, Retried | Snoozed):
         columns["wake_at"] = outcome.wake_at
     if isinstance(outcome, Retried | Failed):
