@@ -6,6 +6,7 @@ from typing import Final, TypedDict
 
 from typing_extensions import Unpack
 
+from skep.agent.attempt import full_value
 from skep.agent.spawning import add_all
 from skep.hive.deciding import decide
 from skep.hive.orders import Ordered, give
@@ -34,10 +35,13 @@ from skep.records.swarm import (
     SwarmRequest,
     SwarmStatus,
 )
-from skep.records.task import Task, TaskSpec
+from skep.records.task import Task, TaskMove, TaskSpec
 from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
+UNDER_WAY: Final = frozenset({TaskMove.CLAIM, TaskMove.RELEASE, TaskMove.WAKE})
+"""With one of these a task is ready or runs: a swarm that told of nothing since is not at rest."""
+
 APPROVALS_MAX: Final = 1_000
 """Approvals of one swarm that are listed at once."""
 
@@ -88,8 +92,7 @@ class Fleet:
             plan = Plan(tasks=tuple(plan))
         if queue is not None:
             plan = replace(plan, tasks=tuple(replace(task, queue=queue) for task in plan.tasks))
-        registered = await self.registry.register(request, plan, swarm=swarm)
-        return self.swarm(registered.id)
+        return self.swarm(await self.registry.register(request, plan, swarm=swarm))
 
     def swarm(self, swarm: str) -> "SwarmHandle":
         """Take hold of a swarm by its id; that it exists shows at the first question."""
@@ -192,12 +195,15 @@ class SwarmHandle:
         least once for a caller that keeps the last seq it has seen.
         """
         cursor = Cursor(incarnation="", swarm=self.id, seq=after)
+        last = ""
         while True:
-            is_over = not follow or await self._is_at_rest()
+            is_over = not follow or (last not in UNDER_WAY and await self._is_at_rest())
             patience_s = 0.0 if is_over else FOLLOW_PATIENCE_S
             page = await self._store.log.read(cursor, patience_s=patience_s)
             cursor = page.cursor
+            last = "" if page.gap else last
             for event in page.events:
+                last = event.kind
                 yield event
             if is_over and not page.events:
                 return
@@ -208,17 +214,14 @@ class SwarmHandle:
         Approvals are waited for. Raises `SwarmNotCompleted` when the swarm failed, was cancelled,
         or has a task that only a retry by a person brings on.
         """
-        async for _ in self.events():
-            pass
-        gathered = await gather(self._store, self.id)
-        swarm = gathered.swarm
+        swarm = await self._rested()
         if swarm.status is not SwarmStatus.COMPLETED:
             why = f": {swarm.reason.rstrip('.')}" if swarm.reason else ""
             raise SwarmNotCompleted(
                 f"Swarm {self.id} is {swarm.status}{why}.", hint=f"See `skep swarm show {self.id}`."
             )
         values: dict[str, Json] = {
-            task.ref.key: gathered.values[task.ref.key] for task in sinks(gathered.tasks)
+            task.ref.key: await full_value(task, self._store) for task in sinks(await self.tasks())
         }
         return next(iter(values.values())) if len(values) == 1 else values
 
@@ -322,6 +325,15 @@ class SwarmHandle:
         if isinstance(answer, SkepError):
             raise answer
         return answer
+
+    async def _rested(self) -> Swarm:
+        """Wait until the events would end, and read the swarm."""
+        swarm = await self.state()
+        if swarm.status in ENDED:
+            return swarm
+        async for _ in self.events(after=swarm.last_seq):
+            pass
+        return await self.state()
 
     async def _is_at_rest(self) -> bool:
         swarm = await self.state()

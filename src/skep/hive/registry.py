@@ -12,7 +12,7 @@ from skep.records.errors import SkepError
 from skep.records.ids import SwarmId
 from skep.records.limits import BLOB_BYTES_MAX, VALUE_BYTES_MAX
 from skep.records.role import Charter
-from skep.records.swarm import Plan, Swarm, SwarmRequest
+from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import BlobRef, canonical, digest_of
 
@@ -34,8 +34,8 @@ class SwarmRegistry:
         plan: Plan,
         *,
         swarm: str | None = None,
-    ) -> Swarm:
-        """Store a swarm with its whole plan.
+    ) -> SwarmId:
+        """Store a swarm with its whole plan, and give its id.
 
         Registering the same `swarm` again with the same body gives the first one. Raises
         `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown` or a `ModelError`; then
@@ -53,7 +53,7 @@ class SwarmRegistry:
         (answer,) = await self.store.work.submit([stored])
         if isinstance(answer, SkepError):
             raise answer
-        return await self.store.registry.swarm(answer.swarm)
+        return answer.swarm
 
     async def _with_charter(self, request: SwarmRequest, plan: Plan) -> SwarmRequest:
         roles = sorted({task.agent for task in plan.tasks if task.kind is AgentKind.LLM})

@@ -53,11 +53,18 @@ async def swarms(
 
 async def read_tasks(wire: Wire, refs: Sequence[TaskRef]) -> list[Task]:
     """Read tasks; raises `TaskNotFound`."""
-    statuses = await wire.commands([("HGET", f"swarm:{ref.swarm}", "status") for ref in refs])
-    rows = await wire.commands([("HGETALL", _task_key(ref)) for ref in refs])
-    downs = await wire.commands([("EXISTS", _key(ref, "down")) for ref in refs])
+    asked = [
+        command
+        for ref in refs
+        for command in (
+            ("HGET", f"swarm:{ref.swarm}", "status"),
+            ("HGETALL", _task_key(ref)),
+            ("EXISTS", _key(ref, "down")),
+        )
+    ]
+    seen = await wire.commands(asked)
     found: list[Task] = []
-    for ref, status, row, waited_for in zip(refs, statuses, rows, downs, strict=True):
+    for ref, status, row, waited_for in zip(refs, seen[::3], seen[1::3], seen[2::3], strict=True):
         if not row or status in (None, UNSEEN):
             raise TaskNotFound(swarm=ref.swarm, task=ref.key)
         found.append(task_of(ref, _fields(row), is_last=not waited_for))
