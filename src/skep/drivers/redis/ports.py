@@ -102,8 +102,7 @@ class RedisWork:
         ask = asks.offer_ask(offer)
 
         async def look() -> Sequence[Grant]:
-            nonces = [self._desk.chance.nonce() for _ in range(limit)]
-            incarnation, answer = await self._claim(ask, limit, *nonces)
+            incarnation, answer = await self._claim(ask, limit, self._desk.chance.nonce())
             return grants_of(answer, incarnation=incarnation)
 
         return await self._desk.watched(bool, look, topic=WORK_TOPIC, patience_s=patience_s)

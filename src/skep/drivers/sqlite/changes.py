@@ -25,7 +25,15 @@ Told = Mapping[str, Json] | str
 """What an event carries: a JSON object, or the text of one that was written already."""
 
 WORK_TOPIC = "work"
-COUNTS = ", ".join(TaskStatus)
+STATUSES = tuple(TaskStatus)
+READ_SWARM = (
+    "SELECT id, status, sealed, cap, seq, timeout_s, deadline, ended_at, reason,"
+    f" {', '.join(STATUSES)} FROM swarm WHERE n = ?"
+)
+WRITE_SWARM = (
+    "UPDATE swarm SET status = ?, sealed = ?, cap = ?, seq = ?, deadline = ?, ended_at = ?,"
+    f" reason = ?, {', '.join(f'{status} = ?' for status in STATUSES)} WHERE n = ?"
+)
 
 
 @dataclass(slots=True)
@@ -159,7 +167,7 @@ class Changes:
             told: dict[str, Json] = {"wake_at": wake_at}
             self.move(line, TaskMove.POSTPONE, told=told, wake_at=wake_at, **columns)
         else:
-            self.move(line, TaskMove.RELEASE, told={}, **columns)
+            self.move(line, TaskMove.RELEASE, told="{}", **columns)
 
     def consume_edges(self, line: TaskLine, *, budget: int = SETTLE_EDGES_MAX) -> int:
         """Meet up to `budget` edges out of ended tasks, beginning with `line`; returns how many.
@@ -246,9 +254,18 @@ class Changes:
 
     def flush(self) -> None:
         """Write what the sheets hold."""
-        for sheet in self._sheets.values():
-            self._write_sheet(sheet)
+        sheets = list(self._sheets.values())
         self._sheets.clear()
+        self.db.run_many(WRITE_SWARM, [_swarm_row(sheet) for sheet in sheets])
+        seats = [
+            (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
+            for sheet in sheets
+            for lane, seat in (sheet.seats or {}).items()
+            if seat.is_dirty
+        ]
+        self.db.run_many("INSERT OR REPLACE INTO seat VALUES (?, ?, ?, ?, ?, ?)", seats)
+        events = [event for sheet in sheets for event in sheet.events]
+        self.db.run_many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", events)
 
     def _keep_seat(self, sheet: Sheet, line: TaskLine, before: TaskStatus) -> None:
         if TaskStatus.READY in (before, line.status):
@@ -301,11 +318,7 @@ class Changes:
             self.db.run("INSERT OR IGNORE INTO drain VALUES (?, ?)", (up.n, up.swarm))
 
     def _read_sheet(self, n: int) -> Sheet:
-        sql = (
-            "SELECT id, status, sealed, cap, seq, timeout_s, deadline, ended_at, reason,"
-            f" {COUNTS} FROM swarm WHERE n = ?"
-        )
-        (row,) = self.db.rows(sql, (n,))
+        (row,) = self.db.rows(READ_SWARM, (n,))
         sheet = Sheet(
             n=n,
             id=SwarmId(row[0]),
@@ -317,32 +330,22 @@ class Changes:
             deadline=row[6],
             ended_at=row[7],
             reason=row[8],
-            counts=dict(zip(TaskStatus, row[9:], strict=True)),
+            counts=dict(zip(STATUSES, row[9:], strict=True)),
         )
         sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
         return sheet
 
-    def _write_sheet(self, sheet: Sheet) -> None:
-        counts = ", ".join(f"{status} = ?" for status in TaskStatus)
-        self.db.run(
-            "UPDATE swarm SET status = ?, sealed = ?, cap = ?, seq = ?, deadline = ?, ended_at = ?,"
-            f" reason = ?, {counts} WHERE n = ?",
-            (
-                sheet.status,
-                sheet.sealed,
-                sheet.cap,
-                sheet.seq,
-                sheet.deadline,
-                sheet.ended_at,
-                sheet.reason,
-                *sheet.counts.values(),
-                sheet.n,
-            ),
-        )
-        seats = [
-            (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
-            for lane, seat in (sheet.seats or {}).items()
-            if seat.is_dirty
-        ]
-        self.db.run_many("INSERT OR REPLACE INTO seat VALUES (?, ?, ?, ?, ?, ?)", seats)
-        self.db.run_many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", sheet.events)
+
+def _swarm_row(sheet: Sheet) -> tuple[Column, ...]:
+    """What `WRITE_SWARM` writes."""
+    return (
+        sheet.status,
+        sheet.sealed,
+        sheet.cap,
+        sheet.seq,
+        sheet.deadline,
+        sheet.ended_at,
+        sheet.reason,
+        *sheet.counts.values(),
+        sheet.n,
+    )
