@@ -74,8 +74,7 @@ class Runtime:
 
     async def _sweep(self) -> None:
         while self._is_sweeping:
-            with suppress(StoreUnavailable):  # the next sweep does what this one could not
-                await self._scheduler.tick()
+            await self._tick()
             await self._clock.sleep(SWEEP_S)
 
     async def _tidy(self) -> None:
@@ -85,6 +84,14 @@ class Runtime:
             with suppress(StoreUnavailable):  # the next one does what this one could not
                 await self._caretaker.tick()
             pause_s = TIDY_S
+
+    async def _tick(self) -> None:
+        try:
+            await self._scheduler.tick()
+        except StoreUnavailable:  # the next sweep does what this one could not
+            self._worker.saw_store(is_there=False)
+        else:
+            self._worker.saw_store(is_there=True)
 
     def _stop(self, *resting: asyncio.Task[None]) -> None:
         """End the loops, a claim by itself: cancelled, its grants would wait for their leases."""

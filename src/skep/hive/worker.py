@@ -126,10 +126,10 @@ class Worker:
                 self._offer, limit=min(free, CLAIM_MAX), patience_s=patience_s
             )
         except StoreUnavailable:
-            self._saw_store(is_there=False)
+            self.saw_store(is_there=False)
             await self._clock.sleep(STORE_REST_S)
             return 0
-        self._saw_store(is_there=True)
+        self.saw_store(is_there=True)
         for grant in grants:
             self._begin(grant)
         return len(grants)
@@ -139,7 +139,8 @@ class Worker:
         while self._running:
             await self._wait_for_a_slot(PATIENCE_S)
 
-    def _saw_store(self, *, is_there: bool) -> None:
+    def saw_store(self, *, is_there: bool) -> None:
+        """Take note of whether the store answered, and tell of it when that has changed."""
         if is_there is not self._is_store_there:
             self._is_store_there = is_there
             self._witness.store_answers(now=is_there)
