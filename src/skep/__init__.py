@@ -11,6 +11,7 @@ from skep.agent.failures import PermanentError
 from skep.agent.function import ROSTER, TaskContext
 from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.planner import Planner
 from skep.records.approval import Approval, ApprovalState, Decision
 from skep.records.errors import SkepError
 from skep.records.event import Event
@@ -35,6 +36,7 @@ __all__ = [
     "Fleet",
     "PermanentError",
     "Plan",
+    "Planner",
     "RetryPolicy",
     "SkepError",
     "Swarm",

@@ -7,7 +7,7 @@ never pays for pydantic-ai, and `skep --help` for neither.
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -37,8 +37,9 @@ from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.role import BY_TIER, Charter
+from skep.records.swarm import Plan
 from skep.records.task import AgentKind
-from skep.records.values import digest_of
+from skep.records.values import Json, digest_of
 from skep.runtime import Runtime
 from skep.settings import Settings, address_of, read_settings, sqlite_path
 
@@ -79,10 +80,30 @@ TEAM: Final = Team()
 
 
 @asynccontextmanager
-async def open_fleet(settings: Settings, *, team: Team = TEAM) -> AsyncGenerator[Fleet]:
-    """Open the store of these settings to submit, follow and steer; nothing is worked on."""
+async def open_fleet(
+    settings: Settings, *, team: Team = TEAM, is_worked_here: bool = True
+) -> AsyncGenerator[Fleet]:
+    """Open the store of these settings to submit, follow and steer; nothing is worked on.
+
+    Where other processes do the work, the keys of models are theirs and are not asked for here.
+    """
     async with await open_store(settings) as store:
-        yield _fleet(store, settings, team)
+        yield _fleet(store, settings, team, is_worked_here=is_worked_here)
+
+
+async def drafted_plan(
+    objective: str, settings: Settings, *, model: str, workspace: str, given: Json = None
+) -> Plan:
+    """Draft a plan with a language model here and now, and keep it nowhere; see `hive.preview`."""
+    from skep.hive.preview import preview
+
+    performers, passing = _Performers(settings, TEAM), replace(settings, store=MEMORY)
+    async with open_fleet(passing) as fleet, aclosing(performers):
+        bench = Bench(
+            store=fleet.store, clock=SystemClock(), chance=SystemChance(), performers=performers
+        )
+        asked = partial(preview, fleet, partial(attempt, bench=bench), objective)
+        return await asked(model=model, workspace=workspace, given=given)
 
 
 @asynccontextmanager
@@ -388,20 +409,22 @@ class _Performers(Mapping[AgentKind, Performer]):
         return 2
 
 
-def _fleet(store: Store, settings: Settings, team: Team) -> Fleet:
-    draw = partial(_draw_charter, settings=settings, team=team)
+def _fleet(store: Store, settings: Settings, team: Team, *, is_worked_here: bool) -> Fleet:
+    draw = partial(_draw_charter, settings=settings, team=team, is_worked_here=is_worked_here)
     return Fleet(
         store=store, registry=SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw)
     )
 
 
-def _draw_charter(model: str, roles: Sequence[str], *, settings: Settings, team: Team) -> Charter:
+def _draw_charter(
+    model: str, roles: Sequence[str], *, settings: Settings, team: Team, is_worked_here: bool
+) -> Charter:
     from skep.agent.charter import draw_charter
     from skep.agent.models import Models
 
     models = Models(environment=settings.environment, own=team.models)
     for each in settings.models_of(model):
-        models.check(each)
+        models.check(each, is_asked_here=is_worked_here)
     catalog = read_catalog(settings.state_folder.parent)
     tiers = settings.tiers if model == BY_TIER else None
     return draw_charter(model, roles, catalog=catalog, tiers=tiers)

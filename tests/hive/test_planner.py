@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skep.hive.planner import draft, topics_of
+from skep.hive.planner import Planner, draft, is_to_draft, topics_of
 from skep.hive.templates import TOPICS
 from skep.policy.plans import check_plan
-from skep.records.errors import ObjectiveNotServed
+from skep.records.errors import InvalidInput, ObjectiveNotServed
 from skep.records.role import OFFLINE
 
 ALL = [topic.key for topic in TOPICS]
@@ -51,9 +51,31 @@ def test_what_the_offline_model_cannot_do_is_refused_with_what_it_can() -> None:
     assert "--model" in refusal.value.hint
 
 
-def test_a_language_model_gets_a_team_for_any_objective() -> None:
-    """With a language model an objective without a template is worked on by a general team."""
-    plan = draft("Write a poem about bees", model="openai:some-model", given="in rhymes")
+@pytest.mark.parametrize("objective", ["Write a poem about bees", "Audit this repository"])
+def test_a_language_model_drafts_its_plan_unless_a_template_is_asked_for(objective: str) -> None:
+    """The plan begins as one task for the planner, whatever the templates know."""
+    plan = draft(objective, model="openai:some-model", given="in rhymes")
+
+    assert [(task.key, task.agent, task.input) for task in plan.tasks] == [
+        ("plan", "planner", "in rhymes")
+    ]
+    assert is_to_draft(plan)
+    assert not is_to_draft(draft("Audit this", model="openai:m", planner=Planner.TEMPLATE))
+
+
+def test_the_offline_model_is_not_asked_to_draft() -> None:
+    """Who asks for that is told what to say instead; templates do not step in."""
+    with pytest.raises(InvalidInput) as refusal:
+        draft("Audit this repository", model=OFFLINE, planner=Planner.MODEL)
+
+    assert "--planner template" in refusal.value.hint
+
+
+def test_a_template_has_a_team_for_any_objective_of_a_language_model() -> None:
+    """An objective without a template of its own is worked on by a general team."""
+    objective, planner = "Write a poem about bees", Planner.TEMPLATE
+
+    plan = draft(objective, model="openai:some-model", given="in rhymes", planner=planner)
 
     assert [task.agent for task in plan.tasks] == [
         "researcher", "architect", "reviewer", "synthesizer",
@@ -64,4 +86,4 @@ def test_a_language_model_gets_a_team_for_any_objective() -> None:
 @given(st.text(max_size=200))
 def test_every_drafted_plan_can_be_stored(objective: str) -> None:
     """Whatever the objective, the plan has no cycle, no unknown name, and keeps the limits."""
-    check_plan(draft(objective, model="openai:some-model"))
+    check_plan(draft(objective, model="openai:some-model", planner=Planner.TEMPLATE))

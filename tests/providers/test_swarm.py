@@ -26,7 +26,10 @@ async def test_six_agents_end_with_a_true_report(
         monkeypatch.setenv("SKEP_MODEL_STREAM", streams)
         async with skep.open("memory:") as hive:
             swarm = await hive.submit(
-                "Audit this repository", workspace=str(sample), model=f"{protocol}:stub"
+                "Audit this repository",
+                skep.Planner.TEMPLATE,
+                workspace=str(sample),
+                model=f"{protocol}:stub",
             )
             result = await swarm.result()
             tasks = await swarm.tasks()

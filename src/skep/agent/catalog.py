@@ -20,7 +20,7 @@ from skep.records.task import AgentKind
 from skep.records.values import Json
 
 KNOWN_FIELDS: Final = frozenset(
-    {"name", "description", "kind", "capabilities", "tools", "model", "output"}
+    {"name", "description", "kind", "capabilities", "tools", "model", "output", "drafts"}
 )
 FOLDERS: Final = (".claude/agents", ".skep/agents")
 TIERS_OF_CLAUDE: Final = {
@@ -83,6 +83,7 @@ def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
         tools=_names(fields.get("tools")),
         tier=_tier(fields.get("model")),
         output=_form(fields.get("output"), source),
+        drafts=_flag(fields, "drafts", source),
         source=source,
     )
     unknown = sorted(set(fields) - KNOWN_FIELDS)
@@ -149,6 +150,13 @@ def _form(value: Json, source: str) -> Mapping[str, Json] | None:
     if wrong := faults_of_form(value):
         raise AgentFileInvalid(path=source, reason=f"its output is no form: {wrong[0]}")
     return cast("Mapping[str, Json]", value)
+
+
+def _flag(fields: Mapping[str, Json], name: str, source: str) -> bool:
+    value = fields.get(name, False)
+    if not isinstance(value, bool):
+        raise AgentFileInvalid(path=source, reason=f"its {name} is neither true nor false")
+    return value
 
 
 def _names(value: Json) -> tuple[str, ...]:

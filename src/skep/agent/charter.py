@@ -17,9 +17,12 @@ def draw_charter(
 ) -> Charter:
     """Draw the charter for these roles on this model, or on those of their tiers.
 
-    Tools that a role names and Skep does not have are left out: a subagent file of Claude Code
-    lists its own. Raises `AgentUnknown`.
+    With a role that drafts all roles of the catalogue come in, for the plan may name any. Tools
+    that a role names and Skep does not have are left out: a subagent file of Claude Code lists
+    its own. Raises `AgentUnknown`.
     """
     used = {name: catalog.role(name) for name in roles}
+    if any(role.drafts for role in used.values()):
+        used = dict(catalog.roles)
     names = [tool for role in used.values() for tool in role.tools if tool in SHELF]
     return Charter(model=model, tiers=tiers or {}, roles=used, tools=shapes(names))

@@ -54,10 +54,12 @@ class Conversation:
         self.fingerprint = digest_of(canonical([self.fingerprint, _essence(message)]))
 
 
-def opening(brief: Brief, role: Role, files: Sequence[UserContent] = ()) -> ModelRequest:
+def opening(
+    brief: Brief, role: Role, files: Sequence[UserContent] = (), *, words: Sequence[str] = ()
+) -> ModelRequest:
     """Open the conversation: who the agent is, what the swarm is for, and what others found.
 
-    `files` are what the task attaches, each after its name.
+    `files` are what the task attaches, each after its name; `words` tell what is to be returned.
     """
     spec = brief.grant.spec
     task = spec.title or spec.key
@@ -66,6 +68,7 @@ def opening(brief: Brief, role: Role, files: Sequence[UserContent] = ()) -> Mode
         given = brief.input if isinstance(brief.input, str) else canonical(brief.input)
         parts.append(f"Input of your task:\n{given}")
     parts.extend(_handed_over(finding) for finding in brief.findings)
+    parts.extend(words)
     prompts = [UserPromptPart(content=text) for text in parts]
     if files:
         prompts.append(UserPromptPart(content=files))

@@ -1,10 +1,17 @@
 """What an error means: each is put into the class that decides whether its task is tried again."""
 
-from skep.records.errors import Diverged, InvalidInput, ModelError, SkepError, WorkspaceError
+from skep.records.errors import (
+    Diverged,
+    InvalidInput,
+    ModelError,
+    PlanNotDrafted,
+    SkepError,
+    WorkspaceError,
+)
 from skep.records.outcome import ErrorClass, Failure
 from skep.records.values import storable
 
-PERMANENT = (Diverged, InvalidInput, ModelError, WorkspaceError)
+PERMANENT = (Diverged, InvalidInput, ModelError, PlanNotDrafted, WorkspaceError)
 
 
 class AttemptFailed(Exception):

@@ -18,14 +18,12 @@ from pydantic_core import to_jsonable_python
 
 from skep.agent.approving import decision_on
 from skep.agent.brief import Brief, Finding, Work
-from skep.agent.spawning import add_all
-from skep.policy.plans import body_of
+from skep.agent.spawning import add_all, spawn_of
 from skep.records.approval import Decision
-from skep.records.command import Addition
 from skep.records.errors import AgentUnknown, InvalidInput
 from skep.records.step import Effect
 from skep.records.task import AgentKind, TaskSpec
-from skep.records.values import Json, digest_of
+from skep.records.values import Json
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[object]])
 StepValue = TypeVar("StepValue")
@@ -195,15 +193,8 @@ class TaskContext:
         nothing twice, and what was left out. Raises `PlanRefused` and its kinds, or `Fenced`.
         """
         self._spawns += 1
-        token = self._brief.grant.token
-        addition = Addition(
-            command=f"spawn/{token.ref}/{token.run}/{self._spawns}",
-            digest=digest_of(body_of(tasks)),
-            swarm=token.swarm,
-            tasks=tuple(tasks),
-            token=token,
-        )
-        await add_all(self._brief.store, addition)
+        spawn = spawn_of(self._brief.grant.token, tasks, number=self._spawns)
+        await add_all(self._brief.store, spawn)
 
     def work(self, value: object) -> Work:
         """What the function brought about."""

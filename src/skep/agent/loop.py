@@ -20,9 +20,10 @@ from skep.agent.asking import Asker
 from skep.agent.attachments import attached
 from skep.agent.brief import Brief, Work
 from skep.agent.conversation import Conversation, nudge, opening, results, tool_result
+from skep.agent.drafting import returns_of
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
-from skep.agent.returns import FINAL_RESULT, Returns
+from skep.agent.returns import FINAL_RESULT
 from skep.agent.talk import Talk
 from skep.agent.toolbox import Toolbox, ToolRefusal
 from skep.agent.tools.shelf import SHELF
@@ -76,7 +77,7 @@ async def _begin(brief: Brief, asker: Asker) -> Talk:
     workspace = _workspace(brief)
     toolbox = Toolbox(role.tools, charter=charter, workspace=workspace)
     definitions = toolbox.definitions()
-    model, returns = charter.model_of(role), Returns(role.output)
+    model, returns = charter.model_of(role), await returns_of(brief, charter, role)
     ground = cast("Json", to_jsonable_python([model, definitions, *returns.ground]))
     files = await attached(brief, workspace)
     return Talk(
@@ -87,7 +88,7 @@ async def _begin(brief: Brief, asker: Asker) -> Talk:
         toolbox=toolbox,
         returns=returns,
         parameters=returns.asked_for(ModelRequestParameters(function_tools=definitions)),
-        conversation=Conversation(opening(brief, role, files), ground=ground),
+        conversation=Conversation(opening(brief, role, files, words=returns.words), ground=ground),
     )
 
 
@@ -114,7 +115,7 @@ async def _use_all(talk: Talk, calls: Sequence[ToolCallPart], *, turn: int) -> W
     """Make the calls of one turn side by side, unless one of them hands in a fitting result."""
     for call in calls:
         if talk.returns.is_final(call) and not talk.returns.misfits(call):
-            return _work(talk, talk.returns.value(call))
+            return _work(talk, await talk.returns.taken_in(talk.returns.value(call)))
     answers = [_use(talk, call, path=_path(turn, place, call)) for place, call in enumerate(calls)]
     talk.conversation.extend(results(await asyncio.gather(*answers)))
     return None
@@ -154,7 +155,7 @@ def _work(talk: Talk, value: Json) -> Work:
         for name, found in talk.results.items()
         if SHELF[name].is_analysis
     }
-    return Work(value=value, pieces=pieces)
+    return Work(value=value, pieces={**pieces, **talk.returns.pieces})
 
 
 def _text(response: ModelResponse) -> str:

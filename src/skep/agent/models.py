@@ -65,14 +65,17 @@ class Models:
     opened: dict[str, Model] = field(default_factory=dict[str, Model])
     opening: Lock = field(default_factory=Lock)
 
-    def check(self, name: str) -> None:
+    def check(self, name: str, *, is_asked_here: bool = True) -> None:
         """Refuse a model, or a chain with one in it, that could not be asked anything.
 
+        Where another process asks it, the extra and the key are that one's.
         Raises `ModelUnknown`, `ModelExtraMissing` or `ModelKeyMissing`, each saying what to do.
         """
         for each in chain_of(name) or (name,):
             if each != OFFLINE and each not in self.own:
-                _check_provider(each, self.environment)
+                _check_name(each)
+                if is_asked_here:
+                    _check_provider(each, self.environment)
 
     def open(self, name: str) -> Model:
         """Open a model by name, once; what `check` refuses is refused here too.
@@ -91,6 +94,7 @@ class Models:
         return name != OFFLINE and name not in self.own
 
     def _of_provider(self, name: str) -> Model:
+        _check_name(name)
         _check_provider(name, self.environment)
         if self.client is None:
             raise ModelUnknown(f"The model {name!r} cannot be opened here: there is no web.")
@@ -101,13 +105,17 @@ class Models:
             raise ModelUnknown(f"The model {name!r} cannot be opened: {error}") from error
 
 
-def _check_provider(name: str, environment: Mapping[str, str]) -> None:
+def _check_name(name: str) -> None:
     provider, colon, model = name.partition(":")
     if not (colon and model) or provider not in PROVIDERS:
         raise ModelUnknown(
             f"There is no model called {name!r}.",
             hint=f"Say `offline`, or provider:model with one of {', '.join(PROVIDERS)}.",
         )
+
+
+def _check_provider(name: str, environment: Mapping[str, str]) -> None:
+    provider = name.partition(":")[0]
     package, extra, variable = PROVIDERS[provider]
     if importlib.util.find_spec(package) is None:
         raise ModelExtraMissing(

@@ -32,6 +32,13 @@ class Returns:
     def __init__(self, form: Mapping[str, Json] | None) -> None:
         self._form = form
         self._missed = 0
+        self.pieces: dict[str, tuple[str, bytes]] = {}
+        """Pieces of work left beside the result, by name, as (media type, content)."""
+
+    @property
+    def words(self) -> Sequence[str]:
+        """What the model is told of it when the conversation opens, besides its form."""
+        return []
 
     @property
     def is_asked(self) -> bool:
@@ -81,7 +88,15 @@ class Returns:
         """Count an answer that was no fitting value."""
         self._missed += 1
         if self._missed > REPAIRS_MAX:
-            reason = f"Its result did not fit the form of its role, again and again: {wrong}."
-            raise AttemptFailed(
-                Failure(error_class=ErrorClass.PERMANENT, code="result_misfit", message=reason)
-            )
+            raise self.given_up(wrong)
+
+    def given_up(self, wrong: str) -> Exception:
+        """The failure of an agent whose result never fitted."""
+        reason = f"Its result did not fit the form of its role, again and again: {wrong}."
+        return AttemptFailed(
+            Failure(error_class=ErrorClass.PERMANENT, code="result_misfit", message=reason)
+        )
+
+    async def taken_in(self, value: Json) -> Json:
+        """Take a fitting value in; gives what the task comes to."""
+        return value

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from cyclopts import Group, Parameter
 
+from skep.hive.planner import Planner
 from skep.records.errors import InvalidInput
 
 EVERYWHERE: Final = Group("Common options", sort_key=8)
@@ -28,6 +29,16 @@ SwarmName = Annotated[
 
 NAME: Final = re.compile(r"[\w.-]{1,64}")
 """What a queue or a worker may be called."""
+
+
+PlannerName = Annotated[
+    Planner | None,
+    Parameter(
+        name="--planner",
+        help="Who drafts the plan: the language model, or a template."
+        " Default: the model, where it is a language model.",
+    ),
+]
 
 
 @Parameter(name="*")

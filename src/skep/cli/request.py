@@ -9,7 +9,7 @@ from typing import Final, cast
 
 import yaml
 
-from skep.hive.planner import draft
+from skep.hive.planner import Planner, draft
 from skep.records.codec import spec_of
 from skep.records.errors import InvalidInput, ModelNotConfigured, PlanRefused
 from skep.records.limits import BLOB_BYTES_MAX, OBJECTIVE_CHARS_MAX
@@ -25,42 +25,47 @@ PLAN_FIELDS: Final = frozenset({"objective", "tasks"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """An objective, the plan for it, the model that is to serve it, and why that model."""
+    """An objective, the plan for it, the model that is to serve it, and why that model.
+
+    `is_drafted` where that model drafted the plan just now.
+    """
 
     objective: str
     plan: Plan
     model: str
     notice: str
+    is_drafted: bool = False
 
 
 def read_wish(
     objective: str | None,
     settings: Settings,
     *,
-    plan: str | None = None,
+    plan: str | Planner | None = None,
     input_file: str | None = None,
     model: str | None = None,
     falls_back: bool = True,
 ) -> Wish:
-    """Read what the user asks for.
+    """Read what the user asks for; `plan` names a file, or who drafts it.
 
     Where it does not fall back to the offline model, agents that need a model must be given one.
 
     Raises `InvalidInput` and its kinds, or a `ModelError`.
     """
+    planner = plan if isinstance(plan, Planner) else None
     if plan == STDIN and objective == STDIN:
         raise InvalidInput("The plan and the objective cannot both come from stdin.")
     given = read_input(input_file) if input_file else None
-    planned = read_plan(plan) if plan else None
+    planned = read_plan(plan) if plan and not planner else None
     objective = read_objective(objective, planned)
     if not falls_back and _needs_model(planned):
         check_named(model, settings)
     model, notice = choose_model(model, settings)
     if planned is None:
-        drafted = draft(objective, model=model, given=given)
+        drafted = draft(objective, model=model, given=given, planner=planner)
     else:
         drafted = Plan(tasks=tuple(_given(task, given) for task in planned.tasks))
-    _check_model(model, settings)
+    _check_model(model, settings, is_asked_here=falls_back)
     return Wish(objective=objective, plan=drafted, model=model, notice=notice if falls_back else "")
 
 
@@ -174,11 +179,11 @@ def _given(task: TaskSpec, given: str | None) -> TaskSpec:
     return task if given is None or task.input is not None else replace(task, input=given)
 
 
-def _check_model(model: str, settings: Settings) -> None:
+def _check_model(model: str, settings: Settings, *, is_asked_here: bool) -> None:
     """Refuse a model that could not be used, before anybody is asked to confirm its cost."""
     if model != OFFLINE:
         from skep.agent.models import Models  # costs a second, which offline does not pay
 
         models = Models(environment=settings.environment, own={})
         for each in settings.models_of(model):
-            models.check(each)
+            models.check(each, is_asked_here=is_asked_here)

@@ -15,16 +15,17 @@ from skep.cli.ending import conclude, told
 from skep.cli.export import checked_out
 from skep.cli.failures import FAILED
 from skep.cli.foreground import Foreground, check_servable, work_on
-from skep.cli.options import NAME, Working, agents_at_once
+from skep.cli.options import NAME, PlannerName, Working, agents_at_once
 from skep.cli.progress import stage
 from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
+from skep.cli.spending import confirmed
 from skep.compose import SLOTS, check_shared, open_fleet, run_queue
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.planner import is_to_draft
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput
 from skep.records.ids import SwarmId
-from skep.records.role import OFFLINE, chain_of
 from skep.settings import Settings, read_settings
 
 
@@ -47,6 +48,7 @@ class Asked(Working):
             help="A plan to work on, in JSON or YAML; `-` reads stdin.",
         ),
     ] = None
+    planner: PlannerName = None
     model: Annotated[
         str | None, Parameter(metavar="NAME", help="The model, as provider:name, or `offline`.")
     ] = None
@@ -64,7 +66,6 @@ class Asked(Working):
 
 
 NOTHING_ASKED: Final = Asked()
-FREE_PROVIDERS: Final = ("ollama:", "vllm:")
 
 
 def run(
@@ -79,7 +80,7 @@ def run(
     wish = read_wish(
         objective,
         settings,
-        plan=asked.plan,
+        plan=asked.plan or asked.planner,
         input_file=asked.input,
         model=asked.model,
         falls_back=not asked.detach,
@@ -108,6 +109,8 @@ class _Terms:
 
 
 def _terms(asked: Asked, settings: Settings) -> _Terms:
+    if asked.plan and asked.planner:
+        raise InvalidInput("A plan of your own needs no planner.", hint="Leave one of them out.")
     if asked.detach:
         _check_detached(asked, settings)
     elif asked.queue is not None:
@@ -159,7 +162,7 @@ async def _worked(wish: Wish, terms: _Terms, screen: Screen) -> int:
 
 async def _detached(wish: Wish, terms: _Terms, screen: Screen) -> int:
     """Submit the swarm for workers to take, and say how to watch it."""
-    async with open_fleet(terms.settings) as fleet:
+    async with open_fleet(terms.settings, is_worked_here=False) as fleet:
         swarm = SwarmId(fleet.registry.chance.uuid())
         handle = await _submit(fleet, wish, terms, swarm=swarm, queue=terms.queue)
         state, tasks = await handle.state(), await handle.tasks()
@@ -199,18 +202,15 @@ def _introduce(wish: Wish, screen: Screen, asked: Asked) -> None:
     if wish.notice:
         console.print(f"{wish.notice}\n", style="dim")
     if not is_live(console):
-        count = len(wish.plan.tasks)
         console.print(f"Objective: {clean(wish.objective)}", soft_wrap=True)
-        console.print(f"Plan: {count} tasks with the model {clean(wish.model)}", soft_wrap=True)
+        console.print(f"Plan: {_planned(wish)} with the model {clean(wish.model)}", soft_wrap=True)
 
 
 def _confirmed(wish: Wish, screen: Screen, asked: Asked) -> bool:
     """Ask before money is spent, when there is somebody to ask."""
-    if asked.yes or not _costs_money(wish.model) or not is_live(screen.err):
-        return True
-    question = f"Run {len(wish.plan.tasks)} tasks with {clean(wish.model)}, which costs money?"
-    return screen.err.input(f"{question} [y/N] ", markup=False).strip().lower() in {"y", "yes"}
+    doing = "Plan and run it" if is_to_draft(wish.plan) else f"Run {_planned(wish)}"
+    return confirmed(doing, wish.model, screen, is_agreed=asked.yes)
 
 
-def _costs_money(model: str) -> bool:
-    return any(name != OFFLINE and not name.startswith(FREE_PROVIDERS) for name in chain_of(model))
+def _planned(wish: Wish) -> str:
+    return "drafted" if is_to_draft(wish.plan) else f"{len(wish.plan.tasks)} tasks"

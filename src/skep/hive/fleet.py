@@ -10,7 +10,7 @@ from skep.agent.attempt import full_value
 from skep.agent.spawning import add_all
 from skep.hive.deciding import decide
 from skep.hive.orders import Ordered, give
-from skep.hive.planner import draft
+from skep.hive.planner import Planner, draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled
@@ -69,7 +69,7 @@ class Fleet:
     async def submit(
         self,
         objective: str,
-        plan: Plan | Sequence[TaskSpec] | None = None,
+        plan: Plan | Sequence[TaskSpec] | Planner | None = None,
         *,
         given: Json = None,
         queue: str | None = None,
@@ -78,7 +78,9 @@ class Fleet:
     ) -> "SwarmHandle":
         """Register a swarm; without a plan the planner drafts one from the objective.
 
-        `given` is the input of the drafted plan's tasks, `queue` the queue that all tasks go to.
+        A language model drafts its plan itself, in the swarm's first task, and the offline model
+        has templates; a `Planner` in place of a plan says which. `given` is the input of the
+        drafted plan's tasks, `queue` the queue that all tasks go to.
         `swarm` is the swarm's id, which makes the call safe to repeat; one is made up if none is
         given. What else may be asked are the fields of `SwarmRequest`.
 
@@ -86,8 +88,8 @@ class Fleet:
         or a `ModelError`; then no swarm was stored.
         """
         request = SwarmRequest(objective=objective, **asked)
-        if plan is None:
-            plan = draft(objective, model=request.model or OFFLINE, given=given)
+        if plan is None or isinstance(plan, Planner):
+            plan = draft(objective, model=request.model or OFFLINE, given=given, planner=plan)
         elif not isinstance(plan, Plan):
             plan = Plan(tasks=tuple(plan))
         if queue is not None:

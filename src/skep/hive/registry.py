@@ -3,18 +3,20 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from skep.agent.spawning import light
+from skep.hive.planner import is_to_draft
+from skep.hive.templates import PLANNER_AGENT
 from skep.policy.plans import body_of
 from skep.ports.store import Store
 from skep.ports.system import Chance
 from skep.records.codec import charter_bytes
 from skep.records.command import Submission
-from skep.records.errors import SkepError
+from skep.records.errors import AgentFileInvalid, SkepError
 from skep.records.ids import SwarmId
-from skep.records.limits import BLOB_BYTES_MAX, VALUE_BYTES_MAX
 from skep.records.role import Charter
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
-from skep.records.values import BlobRef, canonical, digest_of
+from skep.records.values import digest_of
 
 DrawCharter = Callable[[str, Sequence[str]], Charter]
 """Draws the charter for a model and the names of the roles that a plan uses."""
@@ -38,8 +40,9 @@ class SwarmRegistry:
         """Store a swarm with its whole plan, and give its id.
 
         Registering the same `swarm` again with the same body gives the first one. Raises
-        `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown` or a `ModelError`; then
-        nothing was stored but perhaps blobs that nothing refers to.
+        `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`, `AgentFileInvalid` for a
+        planner that does not draft, or a `ModelError`; then nothing was stored but perhaps blobs
+        that nothing refers to.
         """
         swarm = SwarmId(swarm or self.chance.uuid())
         digest = digest_of(body_of(plan.tasks, request, sealed=plan.sealed))
@@ -48,25 +51,24 @@ class SwarmRegistry:
             digest=digest,
             swarm=swarm,
             request=await self._with_charter(request, plan),
-            plan=replace(plan, tasks=tuple([await self._light(task) for task in plan.tasks])),
+            plan=replace(plan, tasks=await self._light(plan)),
         )
         (answer,) = await self.store.work.submit([stored])
         if isinstance(answer, SkepError):
             raise answer
         return answer.swarm
 
+    async def _light(self, plan: Plan) -> tuple[TaskSpec, ...]:
+        return tuple([await light(task, self.store.blobs) for task in plan.tasks])
+
     async def _with_charter(self, request: SwarmRequest, plan: Plan) -> SwarmRequest:
         roles = sorted({task.agent for task in plan.tasks if task.kind is AgentKind.LLM})
         if not roles or request.model is None:
             return request
         charter = self.draw_charter(request.model, roles)
+        if is_to_draft(plan) and not (planner := charter.roles[PLANNER_AGENT]).drafts:
+            raise AgentFileInvalid(
+                path=planner.source, reason=f"the role {planner.name!r} needs `drafts: true`"
+            )
         (digest,) = await self.store.blobs.put([charter_bytes(charter)])
         return replace(request, charter=digest)
-
-    async def _light(self, task: TaskSpec) -> TaskSpec:
-        """Put an input that is too large for its record into a blob."""
-        content = canonical(task.input).encode()
-        if not VALUE_BYTES_MAX < len(content) <= BLOB_BYTES_MAX:
-            return task
-        (digest,) = await self.store.blobs.put([content])
-        return replace(task, input=BlobRef(digest=digest, size_bytes=len(content)).as_json())

@@ -90,6 +90,9 @@ WHOLE: Final = (
 )
 """Words that ask for every topic, when no topic is named."""
 
+PLANNER_KEY: Final = "plan"
+PLANNER_AGENT: Final = "planner"
+
 SYNTHESIS_KEY: Final = "synthesis"
 SYNTHESIS_AGENT: Final = "synthesizer"
 

@@ -25,6 +25,7 @@
     │   ├── StoreNotEmpty       a restore met a store that it was not told to replace
     │   └── IdentityInUse       another live process works under this identity
     ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
+    ├── PlanNotDrafted          a model drafted no plan that can be worked on
     ├── WorkspaceError          a folder that cannot be audited
     └── ModelError              ModelUnknown, ModelExtraMissing, ModelKeyMissing,
                                 ModelNotConfigured, AnswerTooLong
@@ -401,3 +402,20 @@ class AnswerTooLong(ModelError):
             hint="Ask for less at once: split the task.",
         )
         self.allowed = allowed
+
+
+class PlanNotDrafted(SkepError):
+    """The model drafted no plan that can be worked on."""
+
+    code = "plan_not_drafted"
+    http_status = 502
+    rpc_code = -32031
+
+    def __init__(self, *, reason: str, repairs: int | None = None) -> None:
+        after = f", after {repairs} repairs" if repairs else ""
+        super().__init__(
+            f"The model drafted no plan that can be worked on{after}: {reason.rstrip('.')}.",
+            hint="Word the objective more narrowly, say a stronger model, write a plan yourself"
+            " (--plan FILE), or take a template (--planner template).",
+        )
+        self.reason = reason

@@ -32,6 +32,7 @@ class Role:
     """An agent's name, what it is good for, what it may use, and its instructions.
 
     `output` is the form of the value it returns (see `policy.forms`), None when that is a text;
+    a role that `drafts` returns a plan, whose tasks are added to its swarm;
     `source` says where it was read: a file's path, or "built in".
     """
 
@@ -43,6 +44,7 @@ class Role:
     tools: tuple[str, ...] = ()
     tier: Tier = Tier.BALANCED
     output: Mapping[str, Json] | None = None
+    drafts: bool = False
     source: str = "built in"
 
 
