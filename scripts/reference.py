@@ -49,6 +49,7 @@ from skep.records.task import (
 )
 from skep.records.values import Json
 from skep.settings import (
+    APPROVE_VARIABLE,
     BETWEEN_BYTES_VARIABLE,
     FIRST_BYTE_VARIABLE,
     MAX_TOKENS_VARIABLE,
@@ -162,6 +163,12 @@ SETTINGS: Final = (
         "",
         "",
         "How long workers keep swarms that have ended: `30d`, `12h`. Unset: for ever.",
+    ),
+    (
+        APPROVE_VARIABLE,
+        "",
+        "",
+        "Tools whose calls a person has to approve, with commas between them, for all roles.",
     ),
     ("SKEP_DEBUG", "", "", "Any value: show where in the code an unexpected error came from."),
     ("NO_COLOR", "", "", "Any value: no colours (no-color.org)."),

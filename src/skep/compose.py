@@ -427,4 +427,4 @@ def _draw_charter(
         models.check(each, is_asked_here=is_worked_here)
     catalog = read_catalog(settings.state_folder.parent)
     tiers = settings.tiers if model == BY_TIER else None
-    return draw_charter(model, roles, catalog=catalog, tiers=tiers)
+    return draw_charter(model, roles, catalog=catalog, tiers=tiers, approve=settings.approve)

@@ -38,6 +38,8 @@ PATIENCE_S_MAX: Final = 3600
 ANSWER_TOKENS_LIMIT: Final = 1_000_000
 """The most tokens that a setting may allow one answer."""
 
+APPROVE_VARIABLE: Final = "SKEP_APPROVE"
+
 KEYS_OF_PROVIDERS: Final = {
     "ANTHROPIC_API_KEY": "anthropic",
     "OPENAI_API_KEY": "openai",
@@ -50,7 +52,8 @@ class Settings:
 
     `store` is a URL: `sqlite:///relative/path`, `sqlite:////absolute/path`,
     `redis://host:port/db` or `memory:`. `tiers` has the model of each tier, when the settings
-    map them; `model` is then `tiers`.
+    map them; `model` is then `tiers`. A person has to approve the tools in `approve`, whoever
+    calls them.
     """
 
     state_folder: Path
@@ -59,6 +62,7 @@ class Settings:
     tiers: Mapping[Tier, str] = field(default_factory=dict[Tier, str])
     patience: Patience = field(default_factory=Patience)
     streams: bool = True
+    approve: frozenset[str] = frozenset()
     environment: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
     @property
@@ -98,8 +102,13 @@ def read_settings(*, store: str | None = None, folder: Path | None = None) -> Se
         tiers=tiers,
         patience=_patience(environment),
         streams=environment.get(STREAM_VARIABLE, "").lower() not in {"0", "no", "off", "false"},
+        approve=_parted(environment.get(APPROVE_VARIABLE, "")),
         environment=environment,
     )
+
+
+def _parted(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def _tiers(environment: Mapping[str, str]) -> Mapping[Tier, str]:

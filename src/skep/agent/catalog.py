@@ -13,14 +13,27 @@ from typing import Final, cast
 import yaml
 
 from skep.policy.forms import faults_of_form
-from skep.records.errors import AgentFileInvalid, AgentUnknown
+from skep.records.duration import seconds
+from skep.records.errors import AgentFileInvalid, AgentUnknown, InvalidInput
 from skep.records.ids import is_name
+from skep.records.limits import SECONDS_MAX
 from skep.records.role import Role, Tier
 from skep.records.task import AgentKind
 from skep.records.values import Json
 
 KNOWN_FIELDS: Final = frozenset(
-    {"name", "description", "kind", "capabilities", "tools", "model", "output", "drafts"}
+    {
+        "name",
+        "description",
+        "kind",
+        "capabilities",
+        "tools",
+        "model",
+        "output",
+        "drafts",
+        "approve",
+        "approval_expires",
+    }
 )
 FOLDERS: Final = (".claude/agents", ".skep/agents")
 TIERS_OF_CLAUDE: Final = {
@@ -84,6 +97,8 @@ def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
         tier=_tier(fields.get("model")),
         output=_form(fields.get("output"), source),
         drafts=_flag(fields, "drafts", source),
+        approve=_guarded(fields, source),
+        approval_expires_s=_length(fields.get("approval_expires"), source),
         source=source,
     )
     unknown = sorted(set(fields) - KNOWN_FIELDS)
@@ -157,6 +172,28 @@ def _flag(fields: Mapping[str, Json], name: str, source: str) -> bool:
     if not isinstance(value, bool):
         raise AgentFileInvalid(path=source, reason=f"its {name} is neither true nor false")
     return value
+
+
+def _guarded(fields: Mapping[str, Json], source: str) -> tuple[str, ...]:
+    """Read which tools a person has to approve; a misspelt one must not go unguarded."""
+    guarded, tools = _names(fields.get("approve")), _names(fields.get("tools"))
+    if strange := [name for name in guarded if name not in tools]:
+        raise AgentFileInvalid(
+            path=source, reason=f"it wants {strange[0]!r} approved, which is none of its tools"
+        )
+    return guarded
+
+
+def _length(value: Json, source: str) -> float | None:
+    if value is None:
+        return None
+    try:
+        length_s = seconds(str(value))
+    except InvalidInput as error:
+        raise AgentFileInvalid(path=source, reason=error.message) from error
+    if length_s > SECONDS_MAX:
+        raise AgentFileInvalid(path=source, reason=f"{value} is longer than 30 days")
+    return length_s
 
 
 def _names(value: Json) -> tuple[str, ...]:

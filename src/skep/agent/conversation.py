@@ -76,13 +76,13 @@ def opening(
 
 
 def tool_result(call: ToolCallPart, result: Json | ToolRefusal) -> ToolReturnPart:
-    """Answer a tool call; a refusal asks the model to try again."""
+    """Answer a tool call; a refusal that is no denial asks the model to try again."""
     if isinstance(result, ToolRefusal):
         return ToolReturnPart(
             tool_name=call.tool_name,
             content=result.reason,
             tool_call_id=call.tool_call_id,
-            outcome="retried",
+            outcome="denied" if result.is_denial else "retried",
         )
     return ToolReturnPart(
         tool_name=call.tool_name, content=cast("object", result), tool_call_id=call.tool_call_id

@@ -1,13 +1,13 @@
 """The loop of an LLM agent: prompt, model, tools, model, …, result.
 
-Journal and cancellation sit here, and budget and approvals will, which is why the loop is ours
+Journal, approvals and cancellation sit here, and budget will, which is why the loop is ours
 (docs/adr/0009); models, messages and tool schemas are pydantic-ai's. Every model request and every
 tool call is one journaled step, so a takeover goes through the same loop and finds its answers
 in the journal until it comes to where its predecessor died.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -16,6 +16,7 @@ from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolRetu
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_core import to_jsonable_python
 
+from skep.agent.approving import AwaitsDecision
 from skep.agent.asking import Asker
 from skep.agent.attachments import attached
 from skep.agent.brief import Brief, Work
@@ -23,6 +24,7 @@ from skep.agent.conversation import Conversation, nudge, opening, results, tool_
 from skep.agent.drafting import returns_of
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
+from skep.agent.guarding import forbidden
 from skep.agent.returns import FINAL_RESULT
 from skep.agent.talk import Talk
 from skep.agent.toolbox import Toolbox, ToolRefusal
@@ -117,8 +119,23 @@ async def _use_all(talk: Talk, calls: Sequence[ToolCallPart], *, turn: int) -> W
         if talk.returns.is_final(call) and not talk.returns.misfits(call):
             return _work(talk, await talk.returns.taken_in(talk.returns.value(call)))
     answers = [_use(talk, call, path=_path(turn, place, call)) for place, call in enumerate(calls)]
-    talk.conversation.extend(results(await asyncio.gather(*answers)))
+    talk.conversation.extend(results(await _all_of(answers)))
     return None
+
+
+async def _all_of(answers: Iterable[Awaitable[ToolReturnPart]]) -> Sequence[ToolReturnPart]:
+    """Let every call of a turn come to its end, then raise what ended any of them without one.
+
+    A call that awaits a decision holds no other back: what those did is recorded.
+    """
+    ended = await asyncio.gather(*answers, return_exceptions=True)
+    raised = [each for each in ended if isinstance(each, BaseException)]
+    for error in raised:
+        if not isinstance(error, AwaitsDecision):
+            raise error
+    if raised:
+        raise BaseExceptionGroup("Calls of one turn await decisions.", raised)
+    return [each for each in ended if isinstance(each, ToolReturnPart)]
 
 
 def _path(turn: int, place: int, call: ToolCallPart) -> str:
@@ -132,6 +149,9 @@ async def _use(talk: Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
     args = talk.toolbox.checked(call.tool_name, call.args)
     if isinstance(args, ToolRefusal):
         return tool_result(call, args)
+    refusal = await forbidden(talk.brief, talk.role, tool=call.tool_name, args=args, path=path)
+    if refusal is not None:
+        return tool_result(call, refusal)
 
     async def made() -> Json:
         try:

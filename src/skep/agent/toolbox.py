@@ -5,7 +5,7 @@ Schemas come from the functions' signatures and docstrings by pydantic-ai, once 
 
 import asyncio
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, cast
@@ -25,9 +25,10 @@ from skep.records.values import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolRefusal:
-    """Why a call was not made; the model reads it and may try again."""
+    """Why a call was not made; the model reads it and may try again, unless it is a denial."""
 
     reason: str
+    is_denial: bool = False
 
 
 class Toolbox:
@@ -77,7 +78,7 @@ class Toolbox:
         return cast("Json", to_jsonable_python(result))
 
 
-def shapes(names: Sequence[str]) -> dict[str, ToolShape]:
+def shapes(names: Collection[str]) -> dict[str, ToolShape]:
     """Describe tools for a charter; raises `InvalidInput` for a name that is not on the shelf."""
     unknown = sorted(set(names) - set(SHELF))
     if unknown:

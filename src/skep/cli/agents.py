@@ -45,6 +45,7 @@ def show_agent(
     facts = {
         "Capabilities": ", ".join(role.capabilities) or "none",
         "Tools": ", ".join(role.tools) or "none",
+        "Asks before": ", ".join(role.approve) or "none",
         "Model tier": role.tier,
         "From": role.source,
     }

@@ -32,7 +32,8 @@ class Role:
     """An agent's name, what it is good for, what it may use, and its instructions.
 
     `output` is the form of the value it returns (see `policy.forms`), None when that is a text;
-    a role that `drafts` returns a plan, whose tasks are added to its swarm;
+    a role that `drafts` returns a plan, whose tasks are added to its swarm; a person has to
+    approve each call of the tools in `approve`, within `approval_expires_s` where that is said;
     `source` says where it was read: a file's path, or "built in".
     """
 
@@ -45,6 +46,8 @@ class Role:
     tier: Tier = Tier.BALANCED
     output: Mapping[str, Json] | None = None
     drafts: bool = False
+    approve: tuple[str, ...] = ()
+    approval_expires_s: float | None = None
     source: str = "built in"
 
 

@@ -22,7 +22,7 @@ class Tool:
 
     The same workspace gives the same result. It blocks while it reads: call it in a thread.
     An analysis is a finding about the whole workspace, kept as an artefact; the others look
-    something up.
+    something up. A person has to approve each call of one that `is_guarded`, whatever a role says.
     """
 
     name: str
@@ -30,6 +30,7 @@ class Tool:
     effect: Literal["pure"] = "pure"
     summary: str
     is_analysis: bool
+    is_guarded: bool = False
 
 
 _LOOK_UPS: Final = (list_files, read_file, search)
