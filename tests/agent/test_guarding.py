@@ -233,10 +233,10 @@ async def test_the_same_call_again_is_another_question(
     assert (await only(swarm)).key == "approval/turn/2/tool/0:read_file"
 
 
-async def test_a_death_between_the_answer_and_the_call_costs_neither(
+async def test_a_death_after_the_call_costs_neither_it_nor_the_answer(
     open_desk: Callable[..., Desk], calls: list[str]
 ) -> None:
-    """The takeover finds the decision, makes the call, and asks nobody again."""
+    """The takeover finds the decision and the result, and asks nobody again."""
     desk = open_desk(READ, CancelledError())
     swarm = await desk.submit()
     await desk.worked()
@@ -250,6 +250,30 @@ async def test_a_death_between_the_answer_and_the_call_costs_neither(
     assert isinstance(done, Succeeded), done
     assert calls == ["b.txt"], "the recorded call was not made again"
     assert len(await swarm.approvals(state=ApprovalState.APPROVED)) == 1
+    assert await swarm.approvals() == []
+
+
+async def test_a_death_amid_the_call_makes_it_again_and_asks_nobody(
+    open_desk: Callable[..., Desk], calls: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call that only reads is repeated under the decision that it was begun with."""
+    desk = open_desk(READ, "Done.")
+    swarm = await desk.submit()
+    await desk.worked()
+    await swarm.approve((await only(swarm)).id, by="ann")
+
+    async def die(self: Toolbox, name: str, args: Mapping[str, Any]) -> Json:
+        raise CancelledError(self, name, args)
+
+    with monkeypatch.context() as dying:
+        dying.setattr(Toolbox, "use", die)
+        with pytest.raises(CancelledError):
+            await desk.attempt()
+
+    done = await desk.worked()
+
+    assert isinstance(done, Succeeded), done
+    assert calls == ["b.txt"]
     assert await swarm.approvals() == []
 
 

@@ -167,6 +167,7 @@ async def test_what_no_model_drafted_is_said_and_nothing_steps_in(tmp_path: Path
 
     assert (shown.code, shown.json["error"]["code"]) == (1, "plan_not_drafted")
     assert "egg -> hen -> egg" in shown.json["error"]["message"]
+    assert shown.json["error"]["message"].count("drafted no plan") == 1
     assert asked == REPAIRS_MAX + 1
     assert run.code == 1
     assert "egg -> hen -> egg" in json.dumps(run.json)

@@ -79,7 +79,12 @@ class PlanReturns(Returns):
     @override
     def given_up(self, wrong: str) -> Exception:
         """Refuse to go on without a plan."""
-        return PlanNotDrafted(reason=wrong, repairs=REPAIRS_MAX)
+        return PlanNotDrafted(
+            "The model drafted no plan that can be worked on, after"
+            f" {REPAIRS_MAX} repairs: {wrong.rstrip('.')}.",
+            hint="Word the objective more narrowly, say a stronger model, write a plan yourself"
+            " (--plan FILE), or take a template (--planner template).",
+        )
 
     @override
     async def taken_in(self, value: Json) -> Json:

@@ -65,6 +65,7 @@ WORK: Final = (
         examples=(
             'skep plan "Audit this repository"',
             'skep plan "Look for secrets" --json > plan.json',
+            'skep plan "How are errors handled?" --model ollama:qwen3 --out plan.json',
         ),
     ),
 )

@@ -14,7 +14,7 @@ from skep.records.codec import spec_of
 from skep.records.errors import PlanNotDrafted
 from skep.records.ids import WorkerId
 from skep.records.lease import Grant, Offer
-from skep.records.outcome import Outcome, Succeeded, reason_of
+from skep.records.outcome import Failed, Outcome, Succeeded, reason_of
 from skep.records.swarm import Plan
 from skep.records.values import Json, parsed
 
@@ -40,8 +40,16 @@ async def preview(
     (grant,) = await fleet.store.work.claim(offer, limit=1)
     outcome = await attempt(grant)
     if not isinstance(outcome, Succeeded):
-        raise PlanNotDrafted(reason=reason_of(outcome))
+        raise PlanNotDrafted(_why(outcome))
     (piece,) = [each for each in outcome.artifacts if each.name == PLAN_PIECE]
     document = parsed((await fleet.store.blobs.get(piece.digest)).decode())
     tasks = cast("dict[str, list[Json]]", document)["tasks"]
     return Plan(tasks=tuple(map(spec_of, tasks)))
+
+
+def _why(outcome: Outcome) -> str:
+    """Say why there is no plan; a refused draft says it all by itself."""
+    said = reason_of(outcome)
+    if isinstance(outcome, Failed) and outcome.failure.code == PlanNotDrafted.code:
+        return said
+    return f"No plan was drafted: {said}"

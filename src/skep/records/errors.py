@@ -410,12 +410,3 @@ class PlanNotDrafted(SkepError):
     code = "plan_not_drafted"
     http_status = 502
     rpc_code = -32031
-
-    def __init__(self, *, reason: str, repairs: int | None = None) -> None:
-        after = f", after {repairs} repairs" if repairs else ""
-        super().__init__(
-            f"The model drafted no plan that can be worked on{after}: {reason.rstrip('.')}.",
-            hint="Word the objective more narrowly, say a stronger model, write a plan yourself"
-            " (--plan FILE), or take a template (--planner template).",
-        )
-        self.reason = reason
