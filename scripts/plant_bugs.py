@@ -68,6 +68,48 @@ class Bug:
 BUGS: Final = (
     # --- retention, and keeping ---
     Bug(
+        name="lost-calls-given-back",
+        file="policy/purse.py",
+        old="    purse, step = _charge(_closed(purse, lost), step, lost)\n",
+        new="    purse, step = _closed(purse, lost), replace(step, reserved=None)\n",
+        breaks="I24 Budget: what nobody can settle is spent",
+    ),
+    Bug(
+        name="reservations-not-counted",
+        file="policy/purse.py",
+        old="total = purse.spent + purse.reserved + amount + kept",
+        new="total = purse.spent + amount + kept",
+        breaks="I24 Budget",
+    ),
+    Bug(
+        name="sqlite-attempt-leaves-its-reservation",
+        file="drivers/sqlite/changes.py",
+        old="if line.status is TaskStatus.RUNNING and (lost",
+        new="if line.status is TaskStatus.BLOCKED and (lost",
+        breaks="I24 Budget: no attempt ends with a reservation",
+    ),
+    Bug(
+        name="lua-lost-calls-given-back",
+        file="drivers/redis/functions/32_purse.lua",
+        old="  charge(p, step, held, '')\n",
+        new="",
+        breaks="I24 Budget: what nobody can settle is spent",
+    ),
+    Bug(
+        name="lua-reservations-not-counted",
+        file="drivers/redis/functions/32_purse.lua",
+        old="plus(plus(p.spent, p.reserved, 1), amount, 1)",
+        new="plus(p.spent, amount, 1)",
+        breaks="I24 Budget",
+    ),
+    Bug(
+        name="lua-purse-loses-digits",
+        file="drivers/redis/functions/32_purse.lua",
+        old="return string.format('%.0f', x)",
+        new="return cjson.encode(x)",
+        breaks="I24 Budget: to the last digit",
+    ),
+    Bug(
         name="live-swarm-forgotten",
         file="policy/retention.py",
         old="return status in ENDED and ended_at is not None and ended_at < before",

@@ -106,7 +106,25 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
         "max_agents, was, reason",
         "How many of its tasks may run at once was changed.",
     ),
-    Remark.STEP_RECORDED: ("key, effect, calls", "The result of a step stands in the journal."),
+    SwarmMove.RAISE: ("budget, reason", "The limits of its purse were changed."),
+    SwarmMove.CUT_SHORT: ("reason", "It finishes with what there is: only its last tasks run."),
+    Remark.STEP_RECORDED: (
+        "key, effect, calls, usage, payee",
+        "The result of a step stands in the journal; the last two where it was told what it took.",
+    ),
+    Remark.STEP_LAPSED: ("key, spent, payee", "A call that ended without an answer was charged."),
+    Remark.PURSE_LOST: (
+        "keys, spent",
+        "What these calls had reserved counts as spent: nobody can say whether they were made.",
+    ),
+    Remark.PURSE_OVERRUN: (
+        "key, reserved, spent",
+        "A call took more than it had reserved; no other is let out until the budget is raised.",
+    ),
+    Remark.PURSE_EMPTY: (
+        "key, asked, spent, budget",
+        "A call does not fit, and none is under way: the swarm is paused.",
+    ),
     Remark.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
     Remark.APPROVAL_ASKED: (
         "approval, key, question, expires_at",

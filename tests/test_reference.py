@@ -13,6 +13,7 @@ from skep.ports.store import Store
 from skep.records.event import EVENT_KINDS, Remark
 from skep.records.ids import TaskKey
 from skep.records.outcome import Blocked, HandedBack, Snoozed
+from skep.records.purse import Amount, Budget
 from skep.records.step import Effect
 from skep.records.swarm import SwarmMove
 from skep.records.task import RetryPolicy, TaskMove
@@ -20,7 +21,7 @@ from skep.testing.acts import ask, claim_one, decide, events, settle, steer, sub
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.memory import MemoryHarness
-from skep.testing.samples import addition, failed, intent, offer, record, retried, task
+from skep.testing.samples import addition, failed, intent, lapsed, offer, record, retried, task
 
 REPO: Final = Path(__file__).parents[1]
 REFERENCE: Final = REPO / "docs" / "reference"
@@ -66,7 +67,7 @@ async def test_events_carry_what_the_page_says() -> None:
         await make_everything_happen(store, clock)
         told = {
             event.kind: sorted(event.data)
-            for swarm in ("outcomes", "losses", "steering", "open")
+            for swarm in ("outcomes", "losses", "steering", "open", "spending")
             for event in await events(store, swarm)
         }
 
@@ -83,6 +84,7 @@ async def make_everything_happen(store: Store, clock: ManualClock) -> None:
     await lost_leases(store, clock)
     await orders(store)
     await a_growing_plan(store)
+    await a_purse(store)
 
 
 async def ends_of_tasks(store: Store, clock: ManualClock) -> None:
@@ -144,3 +146,22 @@ async def a_growing_plan(store: Store) -> None:
     await steer(store, "open", SwarmMove.SEAL)
     [grant] = await store.work.claim(offer(), limit=1)
     await succeed(store, grant)
+
+
+async def a_purse(store: Store) -> None:
+    """Let calls be paid for, cut off, lost and too dear, then raise the budget and finish."""
+    one = Amount(requests=1)
+    plan = (task("a"), task("end", "a"))
+    await submit(store, "spending", *plan, budget=Budget(requests=4))
+    token = (await claim_one(store)).token
+    for key, end in (
+        ("paid", record(token, "paid", usage=one, payee="m")),
+        ("over", record(token, "over", usage=Amount(requests=2), payee="m")),
+        ("cut", lapsed(token, "cut", charge=one, payee="m")),
+    ):
+        await steer(store, "spending", SwarmMove.RAISE, budget=Budget(requests=5))
+        await write(store, intent(token, key, reserve=one))
+        await write(store, end)
+        await write(store, intent(token, "too dear", reserve=Amount(requests=9)))
+    await write(store, intent(token, "lost", reserve=one))
+    await steer(store, "spending", SwarmMove.CUT_SHORT)

@@ -116,3 +116,19 @@ class TestRetention(contract.RetentionContract):
 
 class TestHoldings(contract.HoldingsContract):
     """What the store keeps because something refers to it."""
+
+
+class TestReservations(contract.ReservationContract):
+    """Reservations in the store."""
+
+
+class TestFullPurses(contract.FullPurseContract):
+    """Purses of the store that are full."""
+
+
+class TestLostCalls(contract.LostCallContract):
+    """Calls in the store that ended without an answer."""
+
+
+class TestRaising(contract.RaisingContract):
+    """Orders to the store about purses."""

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 
+from skep.policy.purse import check_amount
 from skep.records import limits
 from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Order
 from skep.records.errors import InvalidInput, LimitExceeded
 from skep.records.outcome import Blocked, Settlement, Succeeded, reason_of
-from skep.records.step import Entry, Record
+from skep.records.step import Entry, Intent, Lapse, Record
 from skep.records.values import Json, canonical, is_storable
 
 
@@ -24,6 +25,14 @@ def check_entries(entries: Sequence[Entry]) -> None:
         if isinstance(entry, Record):
             _check_text(entry.value, subject="step's value")
             _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
+        _check_money(entry)
+
+
+def _check_money(entry: Entry) -> None:
+    if isinstance(entry, Intent):
+        return check_amount(entry.reserve)
+    _check_text(entry.payee, subject="name of who is paid")
+    return check_amount(entry.charge if isinstance(entry, Lapse) else entry.usage)
 
 
 def check_asks(asks: Sequence[Ask]) -> None:

@@ -1,7 +1,8 @@
 """What the journal answers to an intent or a result (docs/contract.md, 19 to 23)."""
 
 from skep.records.limits import RUN_STEPS_MAX
-from skep.records.step import Effect, Intent, Record, Step, StepState, StepVerdict
+from skep.records.purse import Amount
+from skep.records.step import Effect, Intent, Lapse, Record, Step, StepState, StepVerdict
 from skep.records.values import Json
 
 
@@ -54,9 +55,25 @@ def opened(step: Step | None, intent: Intent) -> Step:
         state=StepState.OPEN,
         intent=intent.intent,
         calls=step.calls + 1 if step else 1,
+        spent=step.spent if step else None,
+        payee=step.payee if step else "",
     )
 
 
-def step_told(step: Step) -> dict[str, Json]:
+def judge_lapse(step: Step | None, lapse: Lapse, *, current: bool) -> StepVerdict:
+    """Decide whether the end of a call without an answer is taken down; said again, it is so."""
+    if not current:
+        return StepVerdict.FENCED
+    if step is None:
+        return StepVerdict.MISSING
+    if step.fingerprint != lapse.fingerprint:
+        return StepVerdict.DIVERGED
+    return StepVerdict.LAPSED
+
+
+def step_told(step: Step, usage: Amount | None = None, payee: str = "") -> dict[str, Json]:
     """What the event of a recorded step carries."""
-    return {"key": step.key, "effect": step.effect, "calls": step.calls}
+    told: dict[str, Json] = {"key": step.key, "effect": step.effect, "calls": step.calls}
+    if usage is not None:
+        told |= {"usage": usage.as_json(), "payee": payee}
+    return told

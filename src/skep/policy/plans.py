@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 
+from skep.policy.purse import check_budget
 from skep.records import limits
 from skep.records.codec import request_json, spec_json
 from skep.records.command import Addition
@@ -41,6 +42,7 @@ def check_request(request: SwarmRequest) -> None:
     _bound("OBJECTIVE_CHARS_MAX", limits.OBJECTIVE_CHARS_MAX, len(request.objective))
     _within("SWARM_AGENTS_MAX", (1, limits.SWARM_AGENTS_MAX), request.max_agents)
     _within("PRIORITY_MAX", (0, limits.PRIORITY_MAX), request.priority)
+    check_budget(request.budget)
     if request.timeout_s is not None:
         _within("SECONDS_MAX", (0, limits.SECONDS_MAX), request.timeout_s)
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token
+from skep.records.purse import Budget
 from skep.records.swarm import Plan, SwarmMove, SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Digest, Json, canonical, digest_of
@@ -63,6 +64,8 @@ STEERING = frozenset(
         SwarmMove.SEAL,
         SwarmMove.REOPEN,
         SwarmMove.CAP,
+        SwarmMove.RAISE,
+        SwarmMove.CUT_SHORT,
     }
 )
 """The moves that a person may ask of a swarm."""
@@ -77,6 +80,10 @@ class Order:
     of all that depends on them; with `is_replay` only what failed is meant, and a task that is
     named must have. `CAP` sets how many tasks may run at once to `max_agents`.
 
+    `RAISE` sets the limits of the purse that `budget` names, and lets a swarm go on that was
+    paused by its purse. `CUT_SHORT` cancels every task that another one waits for, lets the last
+    tasks run with what there is, and seals the plan; it too lets such a swarm go on.
+
     `command` names this asking for it: the same order again changes nothing. An order without
     one is carried out each time, and only asking for what is so already is safe to repeat.
     """
@@ -88,6 +95,7 @@ class Order:
     max_agents: int | None = None
     is_replay: bool = False
     command: str = ""
+    budget: Budget | None = None
 
     @property
     def digest(self) -> Digest:
@@ -100,4 +108,6 @@ class Order:
             "max_agents": self.max_agents,
             "is_replay": self.is_replay,
         }
+        if self.budget is not None:
+            body["budget"] = self.budget.limits_as_json()
         return digest_of(canonical(body))

@@ -19,6 +19,10 @@ class Remark(StrEnum):
     STEP_UNKNOWN = "step.unknown"
     APPROVAL_ASKED = "approval.asked"
     APPROVAL_DECIDED = "approval.decided"
+    STEP_LAPSED = "step.lapsed"
+    PURSE_LOST = "purse.lost"
+    PURSE_OVERRUN = "purse.overrun"
+    PURSE_EMPTY = "purse.empty"
 
 
 EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Remark)})

@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from skep.records.ids import TaskRef
 from skep.records.lease import Token
+from skep.records.purse import Amount
 from skep.records.values import Digest
 
 
@@ -31,7 +32,11 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of a run's journal. `calls` counts how often the call was let out."""
+    """One line of a run's journal. `calls` counts how often the call was let out.
+
+    `reserved` is what the call under way may take at most, `spent` what its calls were charged so
+    far (without a price as soon as one of them has none), `payee` the model that was paid.
+    """
 
     ref: TaskRef
     run: int
@@ -42,6 +47,9 @@ class Step:
     intent: str
     calls: int
     value: str | None = None
+    reserved: Amount | None = None
+    spent: Amount | None = None
+    payee: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +58,7 @@ class Intent:
 
     `key` is its logical path in the run, `fingerprint` the digest of the canonical request,
     `intent` a random id of this announcement: the same one sent twice is the same announcement.
+    `reserve` is the most that it may take of the swarm's purse; None for a call that is free.
     """
 
     token: Token
@@ -57,19 +66,41 @@ class Intent:
     fingerprint: Digest
     effect: Effect
     intent: str
+    reserve: Amount | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A call's result: `value` is JSON text of at most 32 KiB."""
+    """A call's result: `value` is JSON text of at most 32 KiB.
+
+    `usage` is what it took of the purse, None for all that was reserved; `payee` who was paid. A
+    call that reserved nothing takes nothing.
+    """
 
     token: Token
     key: str
     fingerprint: Digest
     value: str
+    usage: Amount | None = None
+    payee: str = ""
 
 
-Entry: TypeAlias = Intent | Record
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lapse:
+    """A call ended without an answer; its step stays open and may be announced again.
+
+    `charge` is what it is counted for: None for a call that was definitely not made, or refused
+    unpaid; what was seen of an answer that was cut off; all that was reserved when nobody knows.
+    """
+
+    token: Token
+    key: str
+    fingerprint: Digest
+    charge: Amount | None = None
+    payee: str = ""
+
+
+Entry: TypeAlias = Intent | Record | Lapse
 
 
 class StepVerdict(StrEnum):
@@ -79,6 +110,8 @@ class StepVerdict(StrEnum):
     the first one stored. DIVERGED: the key stands for another request. UNKNOWN: it may have been
     made and must not be repeated. FENCED: the token is not current. FULL: the run has
     RUN_STEPS_MAX steps. MISSING: no such intent, or the content of the value is not kept.
+    WAITS: the call does not fit into the purse while others are under way. EMPTY: it does not fit
+    with none under way, and the swarm is paused. LAPSED: what the call had reserved is settled.
     """
 
     OPENED = "opened"
@@ -89,6 +122,9 @@ class StepVerdict(StrEnum):
     FENCED = "fenced"
     FULL = "full"
     MISSING = "missing"
+    WAITS = "waits"
+    EMPTY = "empty"
+    LAPSED = "lapsed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from skep.records.ids import SwarmId
+from skep.records.purse import UNTOUCHED, Budget, Purse
 from skep.records.task import NORMAL_PRIORITY, TaskSpec, TaskStatus
 from skep.records.values import Json
 
@@ -38,6 +39,8 @@ class SwarmMove(StrEnum):
     CANCEL = "swarm.cancelled"
     REOPEN = "swarm.reopened"
     CAP = "swarm.capped"
+    RAISE = "purse.raised"
+    CUT_SHORT = "swarm.cut_short"
 
 
 _S, _M = SwarmStatus, SwarmMove
@@ -50,6 +53,8 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.EXTEND: _S.ACTIVE,
         _M.SEAL: _S.ACTIVE,
         _M.CAP: _S.ACTIVE,
+        _M.RAISE: _S.ACTIVE,
+        _M.CUT_SHORT: _S.ACTIVE,
         _M.PAUSE: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RECOVER: _S.RECOVERING,
@@ -60,6 +65,8 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.EXTEND: _S.PAUSED,
         _M.SEAL: _S.PAUSED,
         _M.CAP: _S.PAUSED,
+        _M.RAISE: _S.PAUSED,
+        _M.CUT_SHORT: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
@@ -68,6 +75,8 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.EXTEND: _S.RECOVERING,
         _M.SEAL: _S.RECOVERING,
         _M.CAP: _S.RECOVERING,
+        _M.RAISE: _S.RECOVERING,
+        _M.CUT_SHORT: _S.RECOVERING,
         _M.RESUME: _S.ACTIVE,
         _M.INTERRUPT: _S.INTERRUPTED,
         **_ENDS,
@@ -76,6 +85,8 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.EXTEND: _S.INTERRUPTED,
         _M.SEAL: _S.INTERRUPTED,
         _M.CAP: _S.INTERRUPTED,
+        _M.RAISE: _S.INTERRUPTED,
+        _M.CUT_SHORT: _S.INTERRUPTED,
         _M.PAUSE: _S.PAUSED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
@@ -116,7 +127,7 @@ class SwarmRequest:
     `max_agents` caps the tasks that run at once, as the cap stands now where it was changed;
     `timeout_s` is the time the whole swarm has, counted from its start and again from each resume;
     `charter` is the digest of the blob that holds the roles, tool schemas and settings the swarm
-    began with.
+    began with; `budget` what it may spend, None for as much as it likes.
     """
 
     objective: str
@@ -129,6 +140,7 @@ class SwarmRequest:
     model: str | None = None
     charter: str | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
+    budget: Budget | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +168,7 @@ class Swarm:
     ended_at: float | None = None
     deadline: float | None = None
     reason: str = ""
+    purse: Purse = UNTOUCHED
 
     @property
     def tasks_total(self) -> int:

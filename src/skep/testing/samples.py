@@ -9,10 +9,11 @@ from skep.records.ids import ApprovalId, SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
 from skep.records.limits import SWARM_AGENTS_MAX
 from skep.records.outcome import ErrorClass, Failed, Failure, Retried
-from skep.records.step import Effect, Intent, Record
+from skep.records.purse import Amount, Budget
+from skep.records.step import Effect, Intent, Lapse, Record
 from skep.records.swarm import Plan, SwarmMove, SwarmRequest
 from skep.records.task import AgentKind, RetryPolicy, TaskSpec
-from skep.records.values import Digest, Json, canonical, digest_of
+from skep.records.values import Json, canonical, digest_of
 
 
 class TaskFields(TypedDict, total=False):
@@ -36,6 +37,7 @@ class RequestFields(TypedDict, total=False):
     priority: int
     max_agents: int
     timeout_s: float | None
+    budget: Budget | None
 
 
 class OrderFields(TypedDict, total=False):
@@ -45,6 +47,7 @@ class OrderFields(TypedDict, total=False):
     is_replay: bool
     command: str
     reason: str
+    budget: Budget | None
 
 
 class OfferFields(TypedDict, total=False):
@@ -175,14 +178,48 @@ def reply(
     return Reply(approval=approval, verdict=verdict, by=by, reason=reason)
 
 
-def intent(
-    token: Token, key: str = "k", *, asks: str = "q", effect: Effect = Effect.PURE, name: str = "i"
-) -> Intent:
+class Announcing(TypedDict, total=False):
+    """What `intent` takes besides its key."""
+
+    asks: str
+    effect: Effect
+    name: str
+    reserve: Amount | None
+
+
+class Telling(TypedDict, total=False):
+    """What `record` takes besides its key."""
+
+    value: Json
+    asks: str
+    usage: Amount | None
+    payee: str
+
+
+def intent(token: Token, key: str = "k", **fields: Unpack[Announcing]) -> Intent:
     """Announce a call; `asks` is the request that is fingerprinted."""
-    return Intent(token=token, key=key, fingerprint=digest_of(asks), effect=effect, intent=name)
+    return Intent(
+        token=token,
+        key=key,
+        fingerprint=digest_of(fields.get("asks", "q")),
+        effect=fields.get("effect", Effect.PURE),
+        intent=fields.get("name", "i"),
+        reserve=fields.get("reserve"),
+    )
 
 
-def record(token: Token, key: str = "k", *, value: Json = 1, asks: str = "q") -> Record:
+def record(token: Token, key: str = "k", **fields: Unpack[Telling]) -> Record:
     """Tell what a call returned."""
-    fingerprint: Digest = digest_of(asks)
-    return Record(token=token, key=key, fingerprint=fingerprint, value=canonical(value))
+    return Record(
+        token=token,
+        key=key,
+        fingerprint=digest_of(fields.get("asks", "q")),
+        value=canonical(fields.get("value", 1)),
+        usage=fields.get("usage"),
+        payee=fields.get("payee", ""),
+    )
+
+
+def lapsed(token: Token, key: str = "k", *, charge: Amount | None = None, payee: str = "") -> Lapse:
+    """Tell that a call ended without an answer."""
+    return Lapse(token=token, key=key, fingerprint=digest_of("q"), charge=charge, payee=payee)

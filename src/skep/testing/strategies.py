@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from skep.records.ids import TaskKey
 from skep.records.outcome import Blocked, Failed, HandedBack, Outcome, Retried, Snoozed, Succeeded
+from skep.records.purse import Amount, Budget
 from skep.records.step import Effect
 from skep.records.swarm import SwarmMove
 from skep.records.task import RetryPolicy, TaskSpec
@@ -40,7 +41,23 @@ SHAPES: Final[list[RequestFields]] = [
     {"max_agents": 1},
     {"max_agents": 2, "priority": 1},
     {"timeout_s": 20.0},
+    {"budget": Budget(requests=3, nano_usd=100, kept=Amount(requests=1))},
+    {"budget": Budget(requests=2, tokens=50)},
 ]
+
+RESERVED: Final[list[Amount]] = [
+    Amount(requests=1),
+    Amount(requests=1, tokens=30, nano_usd=20),
+    Amount(requests=1, tokens=30, nano_usd=9_007_199_254_740),
+    Amount(requests=1, tokens=7, nano_usd=None),
+]
+USED: Final[list[Amount | None]] = [
+    None,
+    Amount(requests=1, tokens=12, nano_usd=9),
+    Amount(requests=1, tokens=12, nano_usd=None),
+    Amount(requests=1, tokens=40, nano_usd=123_456_789_012_345),
+]
+BUDGETS: Final = [Budget(requests=6), Budget(nano_usd=10**15), Budget(requests=1, tokens=90)]
 
 orders = st.sampled_from(
     [

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from skep.drivers.memory.state import SeatRow, SwarmRow, Tables, TaskRow
 from skep.policy.endings import ending, is_over, takes_grants
 from skep.policy.fairness import entry_vt
-from skep.records.event import Event
+from skep.policy.purse import lose, lost_told
+from skep.records.event import Event, Remark
 from skep.records.ids import TaskKey
 from skep.records.limits import SETTLE_EDGES_MAX
 from skep.records.moves import moved
@@ -41,6 +42,8 @@ class Changes:
     def move(self, task: TaskRow, move: TaskMove, **data: Json) -> None:
         """Move a task's status, with counts, seat and event."""
         swarm = self.tables.swarms[task.ref.swarm]
+        if task.status is TaskStatus.RUNNING:
+            self._lose_calls(swarm, task)
         before, task.status = task.status, moved(TASK_MOVES, task.status, move)
         swarm.counts[before] -= 1
         swarm.counts[task.status] += 1
@@ -125,6 +128,15 @@ class Changes:
         """Find or make the swarm's seat in the task's lane."""
         swarm.lanes.add(task.lane)
         return self.tables.lane(task.spec).seats.setdefault(swarm.id, SeatRow())
+
+    def _lose_calls(self, swarm: SwarmRow, task: TaskRow) -> None:
+        """Count as spent what calls had reserved that nobody will settle: the attempt is over."""
+        line = self.tables.journal.get((task.ref, task.run), {}) if swarm.purse.open else {}
+        held = [step for step in line.values() if step.reserved is not None]
+        for step in held:
+            swarm.purse, line[step.key] = lose(swarm.purse, step)
+        if held:
+            self.tell(swarm, Remark.PURSE_LOST, task=task.ref.key, data=lost_told(held))
 
     def _keep_seat(self, swarm: SwarmRow, task: TaskRow, before: TaskStatus) -> None:
         if TaskStatus.READY in (before, task.status):

@@ -1,15 +1,10 @@
 """The memory store's journal, log, registry and blobs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
-from skep.drivers.memory.retention import missing, refer
-from skep.policy.bounds import check_blobs, check_entries, check_remarks
+from skep.policy.bounds import check_blobs, check_remarks
 from skep.policy.fencing import is_current
-from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
-from skep.policy.references import of_entry
 from skep.records.errors import ArtifactNotFound
 from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import SwarmId, TaskRef
@@ -17,72 +12,9 @@ from skep.records.lease import Token
 from skep.records.letter import DeadLetter, letter_of, read_cursor
 from skep.records.limits import EVENTS_PAGE_MAX
 from skep.records.outcome import Artifact
-from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
 from skep.records.values import Digest, Json, blob_digest
-
-
-class MemoryJournal:
-    """Intents and results."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
-
-    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
-        """See `ports.store.Journal.write`."""
-        check_entries(entries)
-        with self._desk.change() as changes:
-            return [_write(changes, entry) for entry in entries]
-
-    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
-        """See `ports.store.Journal.read`."""
-        with self._desk.look() as tables:
-            return list(tables.journal.get((ref, run), {}).values())
-
-
-def _write(changes: Changes, entry: Entry) -> StepAnswer:
-    token = entry.token
-    task = changes.tables.find(token.ref)
-    if task is None or token.incarnation != changes.tables.incarnation:
-        return StepAnswer(verdict=StepVerdict.FENCED)
-    current = is_current(changes.tables.held(task), token)
-    line = changes.tables.journal.setdefault((token.ref, token.run), {})
-    if isinstance(entry, Intent):
-        return _open(changes, line, entry, current=current)
-    return _record(changes, line, entry, current=current)
-
-
-def _open(changes: Changes, line: dict[str, Step], intent: Intent, *, current: bool) -> StepAnswer:
-    step = line.get(intent.key)
-    verdict = judge_intent(step, intent, current=current, steps=len(line))
-    if verdict is StepVerdict.OPENED and is_new_call(step, intent):
-        line[intent.key] = opened(step, intent)
-    elif verdict is StepVerdict.UNKNOWN and step and step.state is StepState.OPEN:
-        line[intent.key] = replace(step, state=StepState.UNKNOWN)
-        swarm = changes.tables.swarms[intent.token.swarm]
-        data: dict[str, Json] = {"key": intent.key}
-        changes.tell(swarm, Remark.STEP_UNKNOWN, task=intent.token.task, data=data)
-    value = step.value if step and verdict is StepVerdict.FOUND else None
-    return StepAnswer(verdict=verdict, value=value)
-
-
-def _record(
-    changes: Changes, line: dict[str, Step], record: Record, *, current: bool
-) -> StepAnswer:
-    step = line.get(record.key)
-    verdict = judge_record(step, record, current=current)
-    if step is None or verdict is not StepVerdict.RECORDED:
-        return StepAnswer(verdict=verdict)
-    if step.state is StepState.OPEN:
-        if missing(changes.tables, of_entry(record)):
-            return StepAnswer(verdict=StepVerdict.MISSING)
-        refer(changes.tables, record.token.swarm, of_entry(record))
-        step = replace(step, state=StepState.RECORDED, value=record.value)
-        line[record.key] = step
-        swarm = changes.tables.swarms[record.token.swarm]
-        changes.tell(swarm, Remark.STEP_RECORDED, task=record.token.task, data=step_told(step))
-    return StepAnswer(verdict=verdict, value=step.value)
 
 
 class MemoryLog:

@@ -12,6 +12,7 @@ from skep.records.event import Event
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Held, Offer
 from skep.records.outcome import Artifact
+from skep.records.purse import UNTOUCHED, Purse
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus, lane_of
@@ -90,6 +91,7 @@ class SwarmRow:
     tasks: dict[TaskKey, TaskRow] = field(default_factory=dict[TaskKey, TaskRow])
     events: list[Event] = field(default_factory=list[Event])
     lanes: set[str] = field(default_factory=set[str])
+    purse: Purse = UNTOUCHED
 
     @property
     def room(self) -> int:
@@ -109,6 +111,7 @@ class SwarmRow:
             ended_at=self.ended_at,
             deadline=self.deadline,
             reason=self.reason,
+            purse=self.purse,
         )
 
 

@@ -4,12 +4,14 @@ from dataclasses import replace
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.state import SwarmRow, TaskRow
+from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import CommandConflict, SkepError
 from skep.records.ids import TaskKey
 from skep.records.moves import moved
+from skep.records.purse import Budget
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskStatus
 
@@ -51,7 +53,11 @@ def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
     elif order.move is SwarmMove.REOPEN:
         _reopen(changes, swarm, order)
     elif order.move is SwarmMove.RESUME:
-        _resume(changes, swarm, order)
+        _resume(changes, swarm, reason=order.reason)
+    elif order.move is SwarmMove.RAISE and order.budget is not None:
+        _raise(changes, swarm, order.budget, reason=order.reason)
+    elif order.move is SwarmMove.CUT_SHORT:
+        _cut_short(changes, swarm, reason=order.reason)
     elif order.max_agents is not None and order.move is SwarmMove.CAP:
         swarm.request = replace(swarm.request, max_agents=order.max_agents)
         changes.move_swarm(swarm, order.move, **capped(order, was=cap))
@@ -71,13 +77,43 @@ def cancel(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
     changes.move_swarm(swarm, SwarmMove.CANCEL, reason=reason)
 
 
-def _resume(changes: Changes, swarm: SwarmRow, order: Order) -> None:
+def _resume(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
     """Go on, with the failures so far forgiven and the time-out begun anew."""
     for task in swarm.tasks.values():
         if task.status not in TERMINAL:
             task.failures = 0
+    swarm.purse = replace(swarm.purse, is_empty=False)
     _restart_clock(changes, swarm)
-    changes.move_swarm(swarm, SwarmMove.RESUME, reason=order.reason)
+    changes.move_swarm(swarm, SwarmMove.RESUME, reason=reason)
+
+
+def _raise(changes: Changes, swarm: SwarmRow, budget: Budget, *, reason: str) -> None:
+    was_empty, swarm.purse = swarm.purse.is_empty, raised(swarm.purse, budget)
+    changes.move_swarm(swarm, SwarmMove.RAISE, **raised_told(swarm.purse, reason))
+    _go_on(changes, swarm, was_empty=was_empty, reason=reason)
+
+
+def _cut_short(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
+    """Cancel what another task waits for, and let go of the last tasks with what there is."""
+    was_empty, swarm.purse = swarm.purse.is_empty, replace(swarm.purse, is_empty=False)
+    swarm.sealed = True
+    changes.move_swarm(swarm, SwarmMove.CUT_SHORT, reason=reason)
+    for task in swarm.tasks.values():
+        if task.downs and task.status not in TERMINAL:
+            task.reason = CUT_SHORT
+            changes.move(task, TaskMove.CANCEL, reason=task.reason)
+    for task in swarm.tasks.values():
+        task.downs, task.unmet = dict.fromkeys(task.downs, True), 0
+        changes.tables.drains.pop(task.ref, None)
+        if task.status is TaskStatus.WAITING:
+            changes.release(task)
+    _go_on(changes, swarm, was_empty=was_empty, reason=reason)
+    changes.end_if_over(swarm)
+
+
+def _go_on(changes: Changes, swarm: SwarmRow, *, was_empty: bool, reason: str) -> None:
+    if was_empty and swarm.status is SwarmStatus.PAUSED:
+        _resume(changes, swarm, reason=reason)
 
 
 def _reopen(changes: Changes, swarm: SwarmRow, order: Order) -> None:

@@ -4,8 +4,9 @@ from typing import Self
 
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
-from skep.drivers.memory.reading import MemoryBlobs, MemoryJournal, MemoryLog, MemoryRegistry
+from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
 from skep.drivers.memory.work import MemoryWork
 from skep.ports.inspection import Dump, Edge

@@ -36,6 +36,7 @@ from skep.records.outcome import (
     reason_of,
     told,
 )
+from skep.records.purse import Budget, Purse
 from skep.records.swarm import ENDED, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskSpec, TaskStatus
 from skep.records.values import Json
@@ -154,6 +155,7 @@ def _submit(changes: Changes, submission: Submission) -> None:
         sealed=submission.plan.sealed,
         created_at=changes.at,
         deadline=changes.at + timeout_s if timeout_s is not None else None,
+        purse=Purse(budget=submission.request.budget or Budget()),
     )
     changes.tables.swarms[swarm.id] = swarm
     refer(changes.tables, swarm.id, digests)

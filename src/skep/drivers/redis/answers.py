@@ -26,6 +26,7 @@ from skep.records.event import Cursor, Event, Page
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, BeatVerdict, Grant, Token
 from skep.records.outcome import Artifact
+from skep.records.purse import amount_from, purse_from
 from skep.records.step import Effect, Step, StepAnswer, StepState, StepVerdict
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import Task, TaskStatus
@@ -173,6 +174,7 @@ def swarm_of(swarm: SwarmId, fields: Fields) -> Swarm:
         ended_at=_time(fields["ended_at"]),
         deadline=_time(fields["deadline"]),
         reason=fields["reason"],
+        purse=purse_from(fields.get("purse")),
     )
 
 
@@ -223,6 +225,9 @@ def step_of(ref: TaskRef, run: int, text: str) -> Step:
         intent=fields["intent"],
         calls=int(fields["calls"]),
         value=fields.get("value"),
+        reserved=amount_from(fields.get("reserved")),
+        spent=amount_from(fields.get("spent")),
+        payee=fields.get("payee", ""),
     )
 
 

@@ -17,7 +17,8 @@ from skep.records.outcome import (
     move_of,
     reason_of,
 )
-from skep.records.step import Entry, Intent
+from skep.records.purse import Purse, amount_text, limits_text, purse_text
+from skep.records.step import Entry, Intent, Lapse
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.task import TaskSpec, lane_of
 from skep.records.values import Digest, Json, canonical
@@ -135,6 +136,7 @@ def order_ask(order: Order) -> str:
             "tasks": list[Json](order.tasks),
             "reason": order.reason,
             "max_agents": order.max_agents,
+            "limits": limits_text(order.budget) if order.budget else "",
             "is_replay": order.is_replay,
             "command": order.command,
             "digest": order.digest,
@@ -143,7 +145,7 @@ def order_ask(order: Order) -> str:
 
 
 def entry_ask(entry: Entry) -> str:
-    """An intent, or a result when it has a value."""
+    """An intent, a result when it has a value, or the end of a call when it has `ended`."""
     fields: dict[str, Json] = {
         "token": token_json(entry.token),
         "key": entry.key,
@@ -151,8 +153,13 @@ def entry_ask(entry: Entry) -> str:
     }
     if isinstance(entry, Intent):
         fields |= {"effect": entry.effect, "intent": entry.intent}
+        fields |= {"reserve": amount_text(entry.reserve)} if entry.reserve else {}
+    elif isinstance(entry, Lapse):
+        fields |= {"ended": True, "charge": amount_text(entry.charge) or "", "payee": entry.payee}
     else:
         fields |= {"value": entry.value, "blobs": digests_json(of_entry(entry))}
+        fields |= {"payee": entry.payee}
+        fields |= {"usage": amount_text(entry.usage)} if entry.usage else {}
     return canonical(fields)
 
 
@@ -170,6 +177,8 @@ def _whole(submission: Submission) -> dict[str, Json]:
         "cap": submission.request.max_agents,
         "priority": submission.request.priority,
     }
+    if submission.request.budget is not None:
+        fields["purse"] = purse_text(Purse(budget=submission.request.budget))
     if submission.request.timeout_s is not None:
         fields["timeout_s"] = submission.request.timeout_s
     return fields

@@ -13,6 +13,7 @@ from importlib import resources
 from skep.policy.approving import step_value
 from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import STRIDE, WEIGHTS
+from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
 from skep.records.approval import Verdict
@@ -68,6 +69,8 @@ def _tables() -> str:
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [
         f"local EXPIRED_VALUE = {_quoted(step_value(Verdict.EXPIRED, by='', reason=''))}",
+        f"local PURSE_EMPTY = {_quoted(EMPTY)}",
+        f"local CUT_SHORT = {_quoted(CUT_SHORT)}",
         f"local RESTORED = {_quoted(RESTORED)}",
         f"local WEIGHTS = {_table(map(str, WEIGHTS))}",
         f"local STATUSES = {_table(map(_quoted, TaskStatus))}",

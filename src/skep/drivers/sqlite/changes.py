@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 
 from skep.drivers.sqlite.db import Column, Db
 from skep.drivers.sqlite.lines import TASK_COLUMNS, TaskLine, task_line
+from skep.drivers.sqlite.purse import lose_calls
 from skep.policy.endings import ending, is_over, takes_grants
 from skep.policy.fairness import entry_vt
 from skep.records.errors import SwarmNotFound
+from skep.records.event import Remark
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.lease import Held
 from skep.records.limits import SETTLE_EDGES_MAX
@@ -134,6 +136,8 @@ class Changes:
     def move(self, line: TaskLine, move: TaskMove, *, told: Told, **columns: Column) -> None:
         """Move a task's status, with counts, seat and event, and set other columns beside it."""
         sheet = self.sheet(line.swarm)
+        if line.status is TaskStatus.RUNNING and (lost := lose_calls(self.db, sheet.n, line.n)):
+            self.tell(sheet, Remark.PURSE_LOST, task=line.key, data=lost)
         before, line.status = line.status, moved(TASK_MOVES, line.status, move)
         sheet.counts[before] -= 1
         sheet.counts[line.status] += 1

@@ -1,13 +1,48 @@
-"""Intents and results in rows."""
+"""Intents and results in rows, and what they do to the swarm's purse."""
+
+from dataclasses import replace
 
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.holdings import missing, refer
 from skep.drivers.sqlite.lines import STEP_SEEN, TaskLine, step_of
+from skep.drivers.sqlite.purse import keep_money, keep_purse, purse_of
 from skep.policy.fencing import is_current
-from skep.policy.journaling import is_new_call, judge_intent, judge_record, opened, step_told
+from skep.policy.journaling import (
+    is_new_call,
+    judge_intent,
+    judge_lapse,
+    judge_record,
+    opened,
+    step_told,
+)
+from skep.policy.purse import (
+    EMPTY,
+    Changed,
+    Fit,
+    empty_told,
+    judge_reservation,
+    lapse,
+    lapse_told,
+    lose,
+    lost_told,
+    overrun_told,
+    reserve,
+    settle,
+)
 from skep.policy.references import of_entry
 from skep.records.event import Remark
-from skep.records.step import Entry, Intent, Record, Step, StepAnswer, StepState, StepVerdict
+from skep.records.purse import Amount
+from skep.records.step import (
+    Entry,
+    Intent,
+    Lapse,
+    Record,
+    Step,
+    StepAnswer,
+    StepState,
+    StepVerdict,
+)
+from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.values import Json
 
 
@@ -18,9 +53,13 @@ def write(changes: Changes, entry: Entry) -> StepAnswer:
         return StepAnswer(verdict=StepVerdict.FENCED)
     step = _find(changes, line, entry)
     current = is_current(changes.held(line), entry.token)
-    if isinstance(entry, Intent):
-        return _open(changes, line, step, intent=entry, current=current)
-    return _record(changes, line, step, record=entry, current=current)
+    match entry:
+        case Intent():
+            return _open(changes, line, step, intent=entry, current=current)
+        case Record():
+            return _record(changes, line, step, record=entry, current=current)
+        case Lapse():
+            return _lapse(changes, line, step, ended=entry, current=current)
 
 
 def _find(changes: Changes, line: TaskLine, entry: Entry) -> Step | None:
@@ -35,8 +74,9 @@ def _open(
     steps = _steps(changes, line, intent) if step is None else 0
     verdict = judge_intent(step, intent, current=current, steps=steps)
     if verdict is StepVerdict.OPENED and is_new_call(step, intent):
-        _let_out(changes, line, opened(step, intent), is_first=step is None)
+        verdict = _pay(changes, line, step, intent=intent)
     elif verdict is StepVerdict.UNKNOWN and step and step.state is StepState.OPEN:
+        _lose(changes, line, step)
         _set(changes, line, step, state=StepState.UNKNOWN, value=None)
         told: dict[str, Json] = {"key": intent.key}
         changes.tell(changes.sheet(line.swarm), Remark.STEP_UNKNOWN, task=line.key, data=told)
@@ -47,6 +87,56 @@ def _open(
 def _steps(changes: Changes, line: TaskLine, intent: Intent) -> int:
     sql = "SELECT count(*) FROM step WHERE task = ? AND run = ?"
     return int(changes.db.value(sql, (line.n, intent.token.run)))
+
+
+def _pay(changes: Changes, line: TaskLine, step: Step | None, *, intent: Intent) -> StepVerdict:
+    """Let a call out, with what it may take reserved, if that fits."""
+    step = _lose(changes, line, step)
+    if intent.reserve is None:
+        _let_out(changes, line, opened(step, intent), is_first=step is None)
+        return StepVerdict.OPENED
+    purse = purse_of(changes.db, line.swarm)
+    match judge_reservation(purse, intent.reserve, is_last=_is_last(changes, line)):
+        case Fit.FITS:
+            _let_out(changes, line, opened(step, intent), is_first=step is None)
+            _keep(changes, line, reserve(purse, opened(step, intent), intent.reserve))
+            return StepVerdict.OPENED
+        case Fit.WAITS:
+            return StepVerdict.WAITS
+        case Fit.EMPTY:
+            _pause(changes, line, intent.key, asked=intent.reserve)
+            return StepVerdict.EMPTY
+
+
+def _is_last(changes: Changes, line: TaskLine) -> bool:
+    return changes.db.value("SELECT 1 FROM edge WHERE up = ? LIMIT 1", (line.n,)) is None
+
+
+def _keep(changes: Changes, line: TaskLine, changed: Changed) -> None:
+    purse, step = changed
+    keep_purse(changes.db, line.swarm, purse)
+    keep_money(changes.db, line.n, step)
+
+
+def _lose(changes: Changes, line: TaskLine, step: Step | None) -> Step | None:
+    if step is None or step.reserved is None:
+        return step
+    purse, charged = lose(purse_of(changes.db, line.swarm), step)
+    _keep(changes, line, (purse, charged))
+    told = lost_told([step])
+    changes.tell(changes.sheet(line.swarm), Remark.PURSE_LOST, task=line.key, data=told)
+    return charged
+
+
+def _pause(changes: Changes, line: TaskLine, key: str, *, asked: Amount) -> None:
+    purse = purse_of(changes.db, line.swarm)
+    sheet = changes.sheet(line.swarm)
+    if sheet.status is not SwarmStatus.ACTIVE:
+        return
+    told = empty_told(purse, key, asked)
+    changes.tell(sheet, Remark.PURSE_EMPTY, task=line.key, data=told)
+    keep_purse(changes.db, line.swarm, replace(purse, is_empty=True))
+    changes.move_swarm(sheet, SwarmMove.PAUSE, told={"reason": EMPTY})
 
 
 def _let_out(changes: Changes, line: TaskLine, step: Step, *, is_first: bool) -> None:
@@ -69,14 +159,48 @@ def _record(
     if step is None or verdict is not StepVerdict.RECORDED:
         return StepAnswer(verdict=verdict)
     if step.state is not StepState.OPEN:
+        if current:
+            _settle(changes, line, step, record=record)
         return StepAnswer(verdict=verdict, value=step.value)
     if missing(changes, of_entry(record)):
         return StepAnswer(verdict=StepVerdict.MISSING)
     refer(changes, line.swarm, of_entry(record))
     _set(changes, line, step, state=StepState.RECORDED, value=record.value)
-    sheet = changes.sheet(line.swarm)
-    changes.tell(sheet, Remark.STEP_RECORDED, task=line.key, data=step_told(step))
+    if current:
+        _settle(changes, line, step, record=record)
+    told = step_told(step, record.usage, record.payee)
+    changes.tell(changes.sheet(line.swarm), Remark.STEP_RECORDED, task=line.key, data=told)
     return StepAnswer(verdict=verdict, value=record.value)
+
+
+def _settle(changes: Changes, line: TaskLine, step: Step, *, record: Record) -> None:
+    """Settle what the call had reserved; that of a fenced worker was counted as lost already."""
+    if step.reserved is None:
+        return
+    purse = purse_of(changes.db, line.swarm)
+    _keep(changes, line, settle(purse, step, record.usage, payee=record.payee))
+    _tell_overrun(changes, line, step, used=record.usage)
+
+
+def _lapse(
+    changes: Changes, line: TaskLine, step: Step | None, *, ended: Lapse, current: bool
+) -> StepAnswer:
+    verdict = judge_lapse(step, ended, current=current)
+    if step is None or step.reserved is None or verdict is not StepVerdict.LAPSED:
+        return StepAnswer(verdict=verdict)
+    purse = purse_of(changes.db, line.swarm)
+    _keep(changes, line, lapse(purse, step, ended.charge, payee=ended.payee))
+    if ended.charge is not None:
+        told = lapse_told(step.key, ended.charge, ended.payee)
+        changes.tell(changes.sheet(line.swarm), Remark.STEP_LAPSED, task=line.key, data=told)
+        _tell_overrun(changes, line, step, used=ended.charge)
+    return StepAnswer(verdict=verdict)
+
+
+def _tell_overrun(changes: Changes, line: TaskLine, step: Step, *, used: Amount | None) -> None:
+    if step.reserved is not None and used is not None and used.exceeds(step.reserved):
+        told = overrun_told(step.key, held=step.reserved, used=used)
+        changes.tell(changes.sheet(line.swarm), Remark.PURSE_OVERRUN, task=line.key, data=told)
 
 
 def _set(

@@ -6,6 +6,7 @@ from skep.drivers.sqlite.db import Row
 from skep.records.codec import request_from, spec_from
 from skep.records.event import Event
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.purse import amount_from, purse_from
 from skep.records.step import Effect, Step, StepState
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import RetryPolicy, Task, TaskStatus
@@ -26,12 +27,12 @@ TASK_SEEN = (
 """What a caller sees of a task; `task_of` reads it."""
 
 SWARM_SEEN = (
-    "id, request, status, sealed, seq, created_at, ended_at, deadline, reason, cap, "
-    + ", ".join(TaskStatus)
+    "id, request, status, sealed, seq, created_at, ended_at, deadline, reason, cap,"
+    " (SELECT held FROM purse WHERE purse.swarm = swarm.n), " + ", ".join(TaskStatus)
 )
 """What a caller sees of a swarm; `swarm_of` reads it."""
 
-STEP_SEEN = "key, fingerprint, effect, state, intent, calls, value"
+STEP_SEEN = "key, fingerprint, effect, state, intent, calls, value, reserved, spent, payee"
 """What a caller sees of a step; `step_of` reads it."""
 
 
@@ -111,7 +112,8 @@ def swarm_of(row: Row) -> Swarm:
         ended_at=row[6],
         deadline=row[7],
         reason=row[8],
-        counts=dict(zip(TaskStatus, row[10:], strict=True)),
+        purse=purse_from(row[10]),
+        counts=dict(zip(TaskStatus, row[11:], strict=True)),
     )
 
 
@@ -127,6 +129,9 @@ def step_of(ref: TaskRef, run: int, row: Row) -> Step:
         intent=row[4],
         calls=row[5],
         value=row[6],
+        reserved=amount_from(row[7]),
+        spent=amount_from(row[8]),
+        payee=row[9],
     )
 
 

@@ -1,14 +1,20 @@
-"""Steering swarms in rows: pause, resume, interrupt, cancel, seal, reopen, cap."""
+"""Steering swarms in rows: pause, cancel, seal, reopen, cap, raise the budget, cut short."""
+
+from dataclasses import replace
 
 from skep.drivers.sqlite.changes import Changes, Sheet
 from skep.drivers.sqlite.lines import TaskLine
+from skep.drivers.sqlite.purse import keep_purse, lose_calls, purse_of
 from skep.drivers.sqlite.submitting import tasks_of
+from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
 from skep.records.command import Order
 from skep.records.errors import CommandConflict, SkepError
+from skep.records.event import Remark
 from skep.records.ids import TaskKey
 from skep.records.moves import moved
+from skep.records.purse import Budget
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskStatus
 from skep.records.values import Json, canonical
@@ -45,17 +51,27 @@ def _cancel_all(changes: Changes, sheet: Sheet, reason: str, *, data: str) -> No
     """
     live = f"swarm = ? AND {LIVE}"
     keys = changes.db.rows(f"SELECT key FROM task WHERE {live} ORDER BY ordinal", (sheet.n,))
+    lost = _lose_all(changes, sheet)
     changes.db.run(
         "UPDATE task SET status = ?, reason = ?, ended_at = ?, worker = NULL, lease_until = NULL,"
         f" hard_until = NULL WHERE {live}",
         (TaskStatus.CANCELLED, reason, changes.at, sheet.n),
     )
     for (key,) in keys:
+        if key in lost:
+            changes.tell(sheet, Remark.PURSE_LOST, task=key, data=lost[key])
         sheet.seq += 1
         sheet.events.append((sheet.n, sheet.seq, TaskMove.CANCEL, changes.at, key, data))
     for status in sheet.counts.keys() - TERMINAL:
         sheet.counts[TaskStatus.CANCELLED] += sheet.counts[status]
         sheet.counts[status] = 0
+
+
+def _lose_all(changes: Changes, sheet: Sheet) -> dict[str, dict[str, Json]]:
+    """Count as spent what calls of the swarm had reserved; gives what is told of each task."""
+    sql = "SELECT n, key FROM task WHERE swarm = ? AND status = 'running'"
+    lost = {key: lose_calls(changes.db, sheet.n, n) for n, key in changes.db.rows(sql, (sheet.n,))}
+    return {key: told for key, told in lost.items() if told}
 
 
 def _is_repeat(changes: Changes, order: Order) -> bool:
@@ -82,7 +98,11 @@ def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
     elif order.move is SwarmMove.REOPEN:
         _reopen(changes, sheet, order)
     elif order.move is SwarmMove.RESUME:
-        _resume(changes, sheet, order)
+        _resume(changes, sheet, reason=order.reason)
+    elif order.move is SwarmMove.RAISE and order.budget is not None:
+        _raise(changes, sheet, order.budget, reason=order.reason)
+    elif order.move is SwarmMove.CUT_SHORT:
+        _cut_short(changes, sheet, reason=order.reason)
     elif order.max_agents is not None and order.move is SwarmMove.CAP:
         told = capped(order, was=sheet.cap)
         sheet.cap = order.max_agents
@@ -93,13 +113,53 @@ def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
         changes.end_if_over(sheet)
 
 
-def _resume(changes: Changes, sheet: Sheet, order: Order) -> None:
+def _resume(changes: Changes, sheet: Sheet, *, reason: str) -> None:
     """Go on, with the failures so far forgiven and the time-out begun anew."""
     changes.db.run(
         f"UPDATE task SET failures = 0 WHERE swarm = ? AND failures > 0 AND {LIVE}", (sheet.n,)
     )
+    _no_longer_empty(changes, sheet)
     _restart_clock(changes, sheet)
-    changes.move_swarm(sheet, SwarmMove.RESUME, told={"reason": order.reason})
+    changes.move_swarm(sheet, SwarmMove.RESUME, told={"reason": reason})
+
+
+def _raise(changes: Changes, sheet: Sheet, budget: Budget, *, reason: str) -> None:
+    before = purse_of(changes.db, sheet.n)
+    purse = raised(before, budget)
+    keep_purse(changes.db, sheet.n, purse)
+    changes.move_swarm(sheet, SwarmMove.RAISE, told=raised_told(purse, reason))
+    if before.is_empty and sheet.status is SwarmStatus.PAUSED:
+        _resume(changes, sheet, reason=reason)
+
+
+def _cut_short(changes: Changes, sheet: Sheet, *, reason: str) -> None:
+    """Cancel what another task waits for, and let go of the last tasks with what there is."""
+    was_empty = _no_longer_empty(changes, sheet)
+    sheet.sealed = True
+    changes.move_swarm(sheet, SwarmMove.CUT_SHORT, told={"reason": reason})
+    waited_for = (
+        f"swarm = ? AND {LIVE} AND EXISTS (SELECT 1 FROM edge WHERE up = t.n) ORDER BY ordinal"
+    )
+    told: dict[str, Json] = {"reason": CUT_SHORT}
+    for line in changes.lines(waited_for, (sheet.n,)):
+        changes.move(line, TaskMove.CANCEL, told=told, reason=CUT_SHORT)
+    of_swarm = "(SELECT n FROM task WHERE swarm = ?)"
+    changes.db.run(f"UPDATE edge SET met = 1 WHERE up IN {of_swarm}", (sheet.n,))
+    changes.db.run("UPDATE task SET unmet = 0 WHERE swarm = ?", (sheet.n,))
+    changes.db.run("DELETE FROM drain WHERE swarm = ?", (sheet.n,))
+    for line in changes.lines("swarm = ? AND status = 'waiting' ORDER BY ordinal", (sheet.n,)):
+        changes.release(line)
+    if was_empty and sheet.status is SwarmStatus.PAUSED:
+        _resume(changes, sheet, reason=reason)
+    changes.end_if_over(sheet)
+
+
+def _no_longer_empty(changes: Changes, sheet: Sheet) -> bool:
+    """Take the mark from a purse for which the swarm was paused; says whether it was there."""
+    purse = purse_of(changes.db, sheet.n)
+    if purse.is_empty:
+        keep_purse(changes.db, sheet.n, replace(purse, is_empty=False))
+    return purse.is_empty
 
 
 def _reopen(changes: Changes, sheet: Sheet, order: Order) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from skep.drivers.sqlite.changes import Changes, Sheet
 from skep.drivers.sqlite.holdings import check_kept, refer
 from skep.drivers.sqlite.lines import TASK_SEEN, TaskLine, task_of
+from skep.drivers.sqlite.purse import keep_purse
 from skep.policy.fencing import is_current
 from skep.policy.plans import check_addition, check_plan, check_request
 from skep.policy.references import of_request, of_specs
@@ -12,6 +13,7 @@ from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Receipt, ReceiptVerdict, Submission
 from skep.records.errors import CommandConflict, Fenced, SkepError, SwarmClosed
 from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.purse import Purse
 from skep.records.swarm import ENDED, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, Task, TaskSpec, TaskStatus, lane_of
 from skep.records.values import Json, canonical
@@ -77,6 +79,8 @@ def _submit(changes: Changes, submission: Submission) -> None:
     _insert_swarm(changes, submission)
     sheet = changes.find_sheet(submission.swarm)
     refer(changes, sheet.n, digests)
+    if submission.request.budget is not None:
+        keep_purse(changes.db, sheet.n, Purse(budget=submission.request.budget))
     lines = _insert(changes, sheet, submission.plan.tasks, present={})
     told: dict[str, Json] = {"tasks": [line.key for line in lines]}
     changes.move_swarm(sheet, SwarmMove.START, told=told)

@@ -23,6 +23,12 @@ from skep.testing.contract.letters import LettersContract
 from skep.testing.contract.log import LogContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
+from skep.testing.contract.purses import (
+    FullPurseContract,
+    LostCallContract,
+    RaisingContract,
+    ReservationContract,
+)
 from skep.testing.contract.registry import RegistryContract
 from skep.testing.contract.reopening import ReopeningContract
 from skep.testing.contract.retention import HoldingsContract, RetentionContract
@@ -41,15 +47,19 @@ __all__ = [
     "DecidingContract",
     "FairnessContract",
     "FencingContract",
+    "FullPurseContract",
     "HoldingsContract",
     "JournalContract",
     "LeasesContract",
     "LettersContract",
     "LogContract",
+    "LostCallContract",
     "OrdersContract",
     "PatienceContract",
+    "RaisingContract",
     "RegistryContract",
     "ReopeningContract",
+    "ReservationContract",
     "RetentionContract",
     "SettlingContract",
     "SteeringContract",

@@ -14,6 +14,7 @@ from skep.testing.invariants.logs import (
     check_whole,
 )
 from skep.testing.invariants.plan import check_edges, check_nothing_lost, check_readiness
+from skep.testing.invariants.purses import check_purses
 from skep.testing.invariants.queue import (
     check_counts,
     check_deadlines,
@@ -39,6 +40,7 @@ def check(dump: Dump) -> None:
     check_contents(dump)
     check_journal(dump)
     check_approvals(dump)
+    check_purses(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

@@ -19,6 +19,7 @@ NAMES: Final = {
     20: "Fingerprint",
     22: "Pay once",
     23: "Effect class",
+    24: "Budget",
     25: "Log",
     27: "Cancel",
     29: "Bounds",

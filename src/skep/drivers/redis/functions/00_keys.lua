@@ -14,7 +14,7 @@
 -- skep:identity:<worker>   hash   owner of a worker's identity, and until when
 -- swarm:index              zset   every swarm; their ids sort by the time of their making
 -- swarm:status:<status>    set    swarms by status
--- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason
+-- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason, purse
 -- swarm:<id>:tasks         list   task keys in the order of the plan
 -- swarm:<id>:t:<key>       hash   one task
 -- swarm:<id>:up:<key>      zset   what the task waits for, by ordinal

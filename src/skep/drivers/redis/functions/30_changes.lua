@@ -7,6 +7,8 @@ local function tell(ctx, s, kind, key, data)
   s.events[#s.events + 1] = event .. ',"data":' .. (data or '{}') .. '}'
 end
 
+local purse = {}  -- 32_purse.lua
+
 local function reseat(ctx, s)
   local may = may_run(s)
   if not s.seats and may == s.may then return end  -- what nobody has read stands as it stood
@@ -61,6 +63,7 @@ end
 
 local function move(ctx, task, how, told, columns)
   local s = sheet(ctx, task.id)
+  if task.status == 'running' then purse.lose_calls(ctx, s, task) end
   local before, after = task.status, TASK_MOVES[task.status][how]
   task.status = after
   s.counts[before] = s.counts[before] - 1

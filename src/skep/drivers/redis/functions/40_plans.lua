@@ -75,6 +75,10 @@ local function write_swarm(ctx, ask)
     row[#row + 1] = 'n:' .. status
     row[#row + 1] = 0
   end
+  if ask.purse then
+    row[#row + 1] = 'purse'
+    row[#row + 1] = ask.purse
+  end
   redis.call('HSET', base(ask.swarm), unpack(row))
 end
 

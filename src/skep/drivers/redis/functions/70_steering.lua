@@ -19,6 +19,7 @@ local function cancel_all(ctx, s, reason)
       redis.call('HSET', name, 'status', 'cancelled', 'reason', reason, 'ended_at', at)
       s.counts[status] = s.counts[status] - 1
       s.counts.cancelled = s.counts.cancelled + 1
+      if status == 'running' then purse.lose_calls(ctx, s, {id = s.id, key = key}) end
       tell(ctx, s, 'task.cancelled', key, told)
     end
   end
@@ -37,8 +38,37 @@ local function resume(ctx, s, reason)
       redis.call('HSET', task_key(s.id, key), 'failures', 0)
     end
   end
+  purse.no_longer_empty(s.id)
   start_clock(ctx, s)
   move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
+end
+
+local function raise(ctx, s, ask)
+  local told, was_empty = purse.raise(s.id, ask.limits, ask.reason)
+  move_swarm(ctx, s, 'purse.raised', told)
+  if was_empty and s.status == 'paused' then resume(ctx, s, ask.reason) end
+end
+
+-- Cancel what another task waits for, and let go of the last tasks with what there is.
+local function cut_short(ctx, s, reason)
+  local was_empty, last = purse.no_longer_empty(s.id), {}
+  s.sealed = '1'
+  move_swarm(ctx, s, 'swarm.cut_short', reason_told(reason))
+  for _, key in ipairs(each_task(s.id)) do
+    local task = find(s.id, key)
+    local is_last = redis.call('EXISTS', base(s.id) .. ':down:' .. key) == 0
+    if not is_last and not TERMINAL[task.status] then
+      move(ctx, task, 'task.cancelled', reason_told(CUT_SHORT), {reason = CUT_SHORT})
+    end
+    redis.call('DEL', base(s.id) .. ':open:' .. key)
+    redis.call('ZREM', 'skep:drains', ref(task))
+    set(task, {unmet = 0})
+    task.unmet = 0
+    if is_last and task.status == 'waiting' then last[#last + 1] = task end
+  end
+  for _, task in ipairs(last) do release(ctx, task) end
+  if was_empty and s.status == 'paused' then resume(ctx, s, reason) end
+  end_if_over(ctx, s)
 end
 
 local UNSERVED, DEAD = {failed = true, cancelled = true, blocked = true}, {failed = true}
@@ -138,6 +168,10 @@ local function carry_out(ctx, s, ask)
     reopen(ctx, s, closure, ask.reason)
   elseif ask.move == 'swarm.capped' then
     cap(ctx, s, ask)
+  elseif ask.move == 'purse.raised' then
+    raise(ctx, s, ask)
+  elseif ask.move == 'swarm.cut_short' then
+    cut_short(ctx, s, ask.reason)
   else
     if ask.move == 'swarm.sealed' then s.sealed = '1' end
     move_swarm(ctx, s, ask.move, reason_told(ask.reason))
@@ -146,7 +180,7 @@ local function carry_out(ctx, s, ask)
   return nil
 end
 
--- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, is_replay, command, digest}.
+-- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, limits, is_replay, command, digest}.
 -- Answers the status, or why not.
 local function steer(_, args)
   local ctx, ask = begin(args[1]), cjson.decode(args[2])

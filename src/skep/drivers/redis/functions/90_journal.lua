@@ -9,6 +9,9 @@ local function open(ctx, ask, task, step)
     if redis.call('HLEN', line_of(ask.token)) >= RUN_STEPS_MAX then return {'full'} end
     step = {key = ask.key, fingerprint = ask.fingerprint, effect = ask.effect, state = 'open',
       intent = ask.intent, calls = 1}
+    local fit = purse.judge(ctx, task, ask)
+    if fit ~= 'fits' then return {fit} end
+    purse.reserve(task, ask, step)
     redis.call('RPUSH', order_of(ask.token), ask.key)
     redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
     return {'opened'}
@@ -19,14 +22,29 @@ local function open(ctx, ask, task, step)
   if step.effect == 'once' then
     if step.state == 'open' then
       step.state = 'unknown'
+      purse.lose_call(ctx, task, step)
       redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
       tell(ctx, sheet(ctx, task.id), 'step.unknown', task.key, '{"key":' .. text(ask.key) .. '}')
     end
     return {'unknown'}
   end
-  step.intent, step.calls = ask.intent, step.calls + 1
+  purse.lose_call(ctx, task, step)
+  local fit = purse.judge(ctx, task, ask)
+  if fit == 'fits' then
+    step.intent, step.calls = ask.intent, step.calls + 1
+    purse.reserve(task, ask, step)
+  end
   redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
-  return {'opened'}
+  return {fit == 'fits' and 'opened' or fit}
+end
+
+local function lapse(ctx, ask, task, step)
+  if not current(ctx, task, ask.token) then return {'fenced'} end
+  if not step then return {'missing'} end
+  if step.fingerprint ~= ask.fingerprint then return {'diverged'} end
+  purse.lapse(ctx, task, ask, step)
+  redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
+  return {'lapsed'}
 end
 
 local function record(ctx, ask, task, step)
@@ -39,14 +57,20 @@ local function record(ctx, ask, task, step)
     if missing(ask.blobs) then return {'missing'} end
     refer(task.id, ask.blobs)
     step.state, step.value = 'recorded', ask.value
+    if current(ctx, task, ask.token) then purse.settle(ctx, task, ask, step) end
     redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
-    local told = '{"key":' .. text(step.key) .. ',"effect":' .. text(step.effect) .. ',"calls":' .. step.calls .. '}'
+    local told = '{"key":' .. text(step.key) .. ',"effect":' .. text(step.effect) .. ',"calls":' .. step.calls
+      .. purse.told(ask) .. '}'
     tell(ctx, sheet(ctx, task.id), 'step.recorded', task.key, told)
+  elseif current(ctx, task, ask.token) and step.reserved then
+    purse.settle(ctx, task, ask, step)
+    redis.call('HSET', line_of(ask.token), ask.key, cjson.encode(step))
   end
   return {'recorded', step.value}
 end
 
--- ARGV: now, then each entry as JSON; one with a `value` is a result. Answers {verdict, value} each.
+-- ARGV: now, then each entry as JSON; one with a `value` is a result, one with `ended` the end of a
+-- call without one. Answers {verdict, value} each.
 local function write(_, args)
   local ctx, answers = begin(args[1]), {}
   for i = 2, #args do
@@ -57,7 +81,7 @@ local function write(_, args)
     else
       local stored = redis.call('HGET', line_of(ask.token), ask.key)
       local step = stored and cjson.decode(stored) or nil
-      answers[#answers + 1] = (ask.value and record or open)(ctx, ask, task, step)
+      answers[#answers + 1] = (ask.value and record or ask.ended and lapse or open)(ctx, ask, task, step)
     end
   end
   return finish(ctx, answers)
