@@ -31,7 +31,7 @@ from skep.agent.models import BASE_URLS, KEYS, PROVIDERS
 from skep.agent.toolbox import shapes
 from skep.agent.tools.shelf import SHELF
 from skep.cli.app import build
-from skep.cli.failures import FAILED, INTERRUPTED, USAGE
+from skep.cli.failures import FAILED, INTERRUPTED, OUT_OF_BUDGET, USAGE
 from skep.ports.web import ANSWER_TOKENS_MAX, BETWEEN_BYTES_S, FIRST_BYTE_S
 from skep.records import limits
 from skep.records.codec import spec_json
@@ -54,6 +54,7 @@ from skep.settings import (
     FIRST_BYTE_VARIABLE,
     MAX_TOKENS_VARIABLE,
     MODEL_VARIABLE,
+    PRICES_VARIABLE,
     RETENTION_VARIABLE,
     STORE_VARIABLE,
     STREAM_VARIABLE,
@@ -173,6 +174,12 @@ SETTINGS: Final = (
         "Seconds that an answer under way may pause.",
     ),
     (MAX_TOKENS_VARIABLE, "", f"`{ANSWER_TOKENS_MAX}`", "Tokens of one answer."),
+    (
+        PRICES_VARIABLE,
+        "",
+        "",
+        "Prices of models, `MODEL=ASKED/ANSWERED` in dollars per million tokens, with commas.",
+    ),
     (STREAM_VARIABLE, "", "`on`", "`off`: ask for answers whole, for servers that cannot stream."),
     ("HTTPS_PROXY", "", "", "The proxy to providers; `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` too."),
     ("SSL_CERT_FILE", "", "", "Whom to trust at providers, in PEM; `SSL_CERT_DIR` too."),
@@ -395,6 +402,7 @@ def command_line() -> str:
                 ("0", "done"),
                 (str(FAILED), "failed"),
                 (str(USAGE), "the command or its input makes no sense"),
+                (str(OUT_OF_BUDGET), "stopped at its budget: raise it, finish, or stop"),
                 (str(INTERRUPTED), "interrupted"),
             ],
         ),

@@ -36,7 +36,7 @@ from skep.ports.web import Web
 from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
-from skep.records.role import BY_TIER, Charter
+from skep.records.role import BY_TIER, OFFLINE, Charter, chain_of
 from skep.records.swarm import Plan
 from skep.records.task import AgentKind
 from skep.records.values import Json, digest_of
@@ -376,6 +376,7 @@ class _Performers(Mapping[AgentKind, Performer]):
         from skep.agent.asking import Asker
         from skep.agent.loop import LoopPerformer
         from skep.agent.models import Models
+        from skep.agent.prices import Prices
 
         models = Models(
             environment=self._settings.environment, own=self._team.models, client=self._client
@@ -385,6 +386,7 @@ class _Performers(Mapping[AgentKind, Performer]):
             is_provided=models.is_provided,
             streams=self._settings.streams,
             answer_tokens_max=self._settings.patience.answer_tokens_max,
+            prices=Prices(told=self._settings.prices),
         )
         return LoopPerformer(asker)
 
@@ -411,9 +413,24 @@ class _Performers(Mapping[AgentKind, Performer]):
 
 def _fleet(store: Store, settings: Settings, team: Team, *, is_worked_here: bool) -> Fleet:
     draw = partial(_draw_charter, settings=settings, team=team, is_worked_here=is_worked_here)
-    return Fleet(
-        store=store, registry=SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw)
+    unpriced = partial(_unpriced, settings=settings, team=team)
+    registry = SwarmRegistry(
+        store=store, chance=SystemChance(), draw_charter=draw, unpriced=unpriced
     )
+    return Fleet(store=store, registry=registry)
+
+
+def _unpriced(charter: Charter, *, settings: Settings, team: Team) -> str | None:
+    """Name a model of a charter whose price nobody knows."""
+    names = {name for role in charter.roles.values() for name in chain_of(charter.model_of(role))}
+    paid = sorted(name for name in names if name != OFFLINE and name not in team.models)
+    if not paid:
+        return None
+    from skep.agent.prices import Prices
+
+    prices = Prices(told=settings.prices)
+    unknown = (name for name in paid if prices.of(name, input_tokens=1, output_tokens=1) is None)
+    return next(unknown, None)
 
 
 def _draw_charter(

@@ -31,6 +31,7 @@ NEAREST: Final = {
 FIRST_BYTE_VARIABLE: Final = "SKEP_MODEL_FIRST_BYTE_S"
 BETWEEN_BYTES_VARIABLE: Final = "SKEP_MODEL_BETWEEN_BYTES_S"
 MAX_TOKENS_VARIABLE: Final = "SKEP_MODEL_MAX_TOKENS"
+PRICES_VARIABLE: Final = "SKEP_PRICES"
 STREAM_VARIABLE: Final = "SKEP_MODEL_STREAM"
 PATIENCE_S_MAX: Final = 3600
 """The longest time that a setting may let a request wait for its answer."""
@@ -76,6 +77,16 @@ class Settings:
             return seconds(text) if text else None
         except InvalidInput as error:
             raise InvalidInput(f"{RETENTION_VARIABLE}: {error.message}", hint=error.hint) from None
+
+    @property
+    def prices(self) -> Mapping[str, tuple[float, float]]:
+        """What models cost that the list does not have, in dollars per million tokens.
+
+        For each the price of what is asked and of what is answered. Raises `InvalidInput` for a
+        text that is not `MODEL=ASKED/ANSWERED`, with commas between several.
+        """
+        text = self.environment.get(PRICES_VARIABLE, "")
+        return dict(_price(each.strip()) for each in text.split(",") if each.strip())
 
     def models_of(self, model: str) -> Sequence[str]:
         """The models, or chains of them, that a name stands for. Raises `ModelNotConfigured`."""
@@ -149,6 +160,17 @@ def _number(environment: Mapping[str, str], variable: str, default: float, *, mo
     if not 1 <= number <= most:
         raise InvalidInput(f"{variable} is {text!r}, and must be a number from 1 to {most:g}.")
     return number
+
+
+def _price(text: str) -> tuple[str, tuple[float, float]]:
+    model, _, prices = text.rpartition("=")
+    numbers = [each for each in prices.split("/") if each.replace(".", "", 1).isdecimal()]
+    if not model or len(numbers) != len(("asked", "answered")) or prices.count("/") != 1:
+        raise InvalidInput(
+            f"{PRICES_VARIABLE} holds {text!r}, which is no price.",
+            hint="Say MODEL=ASKED/ANSWERED in dollars per million tokens: openai:own=3/15.",
+        )
+    return model, (float(numbers[0]), float(numbers[1]))
 
 
 def address_of(url: str) -> str:

@@ -54,6 +54,7 @@ def test_json_is_one_document_and_nothing_else(done: tuple[Shell, Any]) -> None:
         "durability",
         "workspace",
         "report",
+        "purse",
         "elapsed_s",
         "agents_at_once",
         "tasks",

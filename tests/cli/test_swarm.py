@@ -170,3 +170,58 @@ def test_where_there_is_no_swarm_none_is_shown(tmp_path: Path, name: str) -> Non
 
     assert missing.code == 1
     assert "skep swarm list" in missing.err
+
+
+def test_a_run_at_its_budget_can_be_finished(shell: Shell) -> None:
+    """It ends with exit code 3 and says what to decide; finished, its last task runs."""
+    stopped = shell.skep("run", "Audit this repository", "--budget-requests", "9", "--json")
+
+    assert stopped.code == 3, stopped.err
+    document = json.loads(stopped.out)
+    assert document["error"]["code"] == "purse_empty"
+    assert document["purse"]["spent"]["requests"] == 8
+    assert "--finish" in document["error"]["hint"]
+    assert "8 of 9 requests" in shell.skep("swarm", "show", "last").out
+
+    finished = shell.skep("swarm", "budget", "last", "--finish")
+    resumed = shell.skep("resume", "last")
+
+    assert finished.code == 0, finished.err
+    assert resumed.code == 0, resumed.out + resumed.err
+    by_task = json.loads(shell.skep("cost", "last", "--json").out)["by_task"]
+    assert by_task["synthesis"]["requests"] == 1
+
+
+def test_a_raised_budget_is_worked_off(shell: Shell) -> None:
+    """With enough for all of them every task runs to its end."""
+    assert shell.skep("run", "Collect TODO markers", "--budget-requests", "1").code == 3
+
+    raised = shell.skep("swarm", "budget", "last", "--requests", "100")
+
+    assert "raised" in raised.out, raised.err
+    assert shell.skep("resume", "last").code == 0
+
+
+def test_a_stopped_swarm_has_ended_at_its_budget(shell: Shell) -> None:
+    """Stopping cancels it; asking for two things at once is refused."""
+    shell.skep("run", "Collect TODO markers", "--budget-requests", "1")
+    both = shell.skep("swarm", "budget", "last", "--stop", "--finish")
+
+    stopped = shell.skep("swarm", "budget", "last", "--stop", "--json")
+
+    assert both.code == 2
+    assert json.loads(stopped.out)["status"] == "cancelled"
+
+
+def test_dollars_need_a_price(shell: Shell) -> None:
+    """A model whose price nobody knows is refused under a budget in dollars, with a way out."""
+    asked = ("run", "Collect TODO markers", "--model", "openai:nobody-knows", "--detach")
+    key = {"OPENAI_API_KEY": "x"}
+
+    refused = shell.skep(*asked, **key)
+
+    assert refused.code != 0
+    assert "--budget-usd none" in refused.err
+    assert shell.skep(*asked, "--budget-usd", "none", **key).code == 0
+    told = {**key, "SKEP_PRICES": "openai:nobody-knows=3/15"}
+    assert shell.skep(*asked, **told).code == 0

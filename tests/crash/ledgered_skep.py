@@ -35,8 +35,8 @@ def forget() -> None:
 
     announce = RunJournal._announce  # pyright: ignore[reportPrivateUsage] - to break it
 
-    async def announce_and_forget(self: RunJournal, *args: object) -> None:
-        await announce(self, *args)  # pyright: ignore[reportArgumentType]
+    async def announce_and_forget(self: RunJournal, *args: object, **kwargs: object) -> None:
+        await announce(self, *args, **kwargs)  # pyright: ignore[reportArgumentType]
 
     RunJournal.replay = replay
     setattr(RunJournal, "_announce", announce_and_forget)  # noqa: B010 - the same

@@ -25,14 +25,32 @@ from pydantic_ai.settings import ModelSettings
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import AnswerCutOff, model_failure, together
 from skep.agent.hints import Heard
+from skep.agent.journal import Bill
+from skep.agent.prices import Prices
+from skep.policy.faults import Fault
 from skep.ports.web import ANSWER_TOKENS_MAX
 from skep.records.outcome import ErrorClass, Failure
+from skep.records.purse import Amount, Budget, total
 from skep.records.values import Json
 
 PASSED_OVER: Final = "passed_over"
 """Where an answer's metadata tells which models of its chain could not answer, and why."""
 
 PASSING: Final = frozenset({ErrorClass.TRANSIENT, ErrorClass.QUOTA})
+
+UNPAID: Final = frozenset(
+    {
+        Fault.RATE_LIMITED,
+        Fault.ACCOUNT_LIMITED,
+        Fault.OVERLOADED,
+        Fault.UNREACHABLE,
+        Fault.CONTEXT_FULL,
+        Fault.KEY_REFUSED,
+        Fault.MODEL_MISSING,
+        Fault.REJECTED,
+    }
+)
+"""Refused before anything was made: nobody sends a bill. After any other fault there may be one."""
 
 ModelOf: TypeAlias = Callable[[str], Model]
 
@@ -54,7 +72,25 @@ class Asker:
     is_provided: Callable[[str], bool] = _none_is
     streams: bool = True
     answer_tokens_max: int = ANSWER_TOKENS_MAX
+    prices: Prices = field(default_factory=Prices)
     rests: dict[str, float] = field(default_factory=dict[str, float])
+
+    def bill(
+        self,
+        chain: Sequence[str],
+        messages: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+        *,
+        budget: Budget,
+    ) -> Bill | None:
+        """Bound what asking a chain can take: the worst case of all its members together.
+
+        Each of them may take money and give no answer. A free model takes requests alone, which
+        are counted where a `budget` limits them. None when nothing has to be reserved.
+        """
+        if not any(map(self.is_provided, chain)) and budget.requests is None:
+            return None
+        return Bill(reserve=total(self._worst(name, messages, parameters) for name in chain))
 
     async def ask(
         self,
@@ -64,9 +100,11 @@ class Asker:
         *,
         now: Callable[[], float],
         heard: Heard | None = None,
+        bill: Bill | None = None,
     ) -> ModelResponse:
         """Ask the first model of `chain` that answers; the answer's `model_id` tells which.
 
+        The `bill` is told what each of those that were asked took, or may have taken.
         Raises `AttemptFailed` with the failures of all that were asked, joined.
         """
         failures = dict[str, Failure]()
@@ -76,12 +114,30 @@ class Asker:
             except Exception as error:
                 failure = model_failure(error, model=name, now=now())
                 failures[name] = failure
+                if bill is not None and failure.code not in UNPAID:
+                    bill.take(self._worst(name, messages, parameters), name)
                 if failure.error_class not in PASSING:
                     raise AttemptFailed(together(list(failures.values()), now=now())) from error
                 self._let_rest(name, failure)
             else:
+                if bill is not None:
+                    worst = self._worst(name, messages, parameters)
+                    prices, is_provided = self.prices, self.is_provided(name)
+                    took = prices.used(name, answer, worst=worst) if is_provided else worst
+                    bill.take(took, name)
                 return _signed(answer, name, failures)
         raise AttemptFailed(together(list(failures.values()), now=now()))
+
+    def _worst(
+        self,
+        name: str,
+        messages: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+    ) -> Amount:
+        if not self.is_provided(name):
+            return Amount(requests=1)
+        most = self.answer_tokens_max
+        return self.prices.worst_case(name, messages, parameters, answer_tokens_max=most)
 
     async def _ask_one(
         self,

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from skep.agent.approving import AwaitsDecision, blocked, parted
 from skep.agent.brief import Brief, Finding, Performer, Work
 from skep.agent.failures import failure_of
 from skep.agent.hints import Listener
-from skep.agent.journal import RunJournal, UnknownEffect
+from skep.agent.journal import PurseEmpty, PurseWaits, RunJournal, UnknownEffect
 from skep.policy.retry import outcome_of
 from skep.ports.store import Blobs, Store
 from skep.ports.system import Chance, Clock
@@ -16,10 +17,13 @@ from skep.records.errors import Fenced
 from skep.records.ids import TaskRef
 from skep.records.lease import Grant
 from skep.records.limits import VALUE_BYTES_MAX
-from skep.records.outcome import Artifact, Blocked, HandedBack, Outcome, Succeeded
+from skep.records.outcome import Artifact, Blocked, HandedBack, Outcome, Snoozed, Succeeded
 from skep.records.role import Charter
 from skep.records.task import AgentKind, Task
 from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, parsed, storable
+
+PURSE_WAIT_S: Final = 0.1
+"""How long an attempt waits at least for room in its swarm's purse; ten times as long at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +52,8 @@ async def attempt(grant: Grant, bench: Bench) -> Outcome:
         brief = await prepare(grant, bench)
         work = await bench.performers[grant.spec.kind].perform(brief)
         return await conclude(work, bench)
-    except UnknownEffect as error:
-        return Blocked(reason=f"{error.message} {error.hint}")
-    except Fenced as error:
-        return HandedBack(reason=error.message)
+    except (UnknownEffect, Fenced, PurseEmpty, PurseWaits) as error:
+        return _given_back(error, bench)
     except Exception as error:  # noqa: BLE001 - the edge of an attempt
         return _failed(error, grant, bench)
     except (AwaitsDecision, BaseExceptionGroup) as signal:
@@ -61,6 +63,17 @@ async def attempt(grant: Grant, bench: Bench) -> Outcome:
         if other is not None:
             raise
         return blocked(asked)
+
+
+def _given_back(error: UnknownEffect | Fenced | PurseEmpty | PurseWaits, bench: Bench) -> Outcome:
+    """Say who must do something before the task can go on: a person, nobody, or other calls."""
+    if isinstance(error, UnknownEffect):
+        return Blocked(reason=f"{error.message} {error.hint}")
+    if isinstance(error, PurseWaits):
+        # For a moment, and not all who wait for the same moment (docs/adr/0018).
+        rest_s = bench.chance.jitter.uniform(PURSE_WAIT_S, 10 * PURSE_WAIT_S)
+        return Snoozed(reason=error.message, wake_at=bench.clock.now() + rest_s)
+    return HandedBack(reason=error.message)
 
 
 def _failed(error: Exception, grant: Grant, bench: Bench) -> Outcome:

@@ -6,6 +6,8 @@ The theory, with what each failure does, is in docs/journal.md.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from skep.ports.store import Blobs, Journal
@@ -13,7 +15,8 @@ from skep.ports.system import Chance
 from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError
 from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
-from skep.records.step import Effect, Intent, Record, Step, StepState, StepVerdict
+from skep.records.purse import NOTHING, Amount, total
+from skep.records.step import Effect, Intent, Lapse, Record, Step, StepState, StepVerdict
 from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, digest_of, parsed
 
 Call: TypeAlias = Callable[[], Awaitable[Json]]
@@ -30,6 +33,35 @@ class UnknownEffect(SkepError):
             hint="Find out whether it was, then retry the task: its next run begins anew.",
         )
         self.key = key
+
+
+class PurseWaits(SkepError):
+    """The call does not fit into the swarm's purse while others are under way."""
+
+    code = "purse_waits"
+
+
+class PurseEmpty(SkepError):
+    """The call does not fit into the swarm's purse; the swarm is paused until a person decides."""
+
+    code = "purse_empty"
+
+
+@dataclass(slots=True, kw_only=True)
+class Bill:
+    """What a call may take of the swarm's purse at most, and what it took: its call fills that in.
+
+    `taken` stays None where nobody was paid; `payee` is the model that answered.
+    """
+
+    reserve: Amount
+    taken: Amount | None = None
+    payee: str = ""
+
+    def take(self, amount: Amount, payee: str) -> None:
+        """Add what was paid, or may have been."""
+        self.taken = amount if self.taken is None else total([self.taken, amount])
+        self.payee = payee
 
 
 class RunJournal:
@@ -49,12 +81,17 @@ class RunJournal:
         self._steps = {step.key: step for step in steps}
         return len(steps)
 
-    async def step(self, key: str, request: Json, call: Call, *, effect: Effect) -> Json:
+    async def step(
+        self, key: str, request: Json, call: Call, *, effect: Effect, bill: Bill | None = None
+    ) -> Json:
         """Give the recorded value of a step, or make its call and record it.
 
         `key` is the step's logical path in the run and may be used once per attempt; `request`
-        is what the call asks for, and tells it from another one under the same key.
+        is what the call asks for, and tells it from another one under the same key. A call that
+        is paid for has a `bill`: what it may take is reserved with the intent, what it took is
+        settled with the record, or when it raises.
 
+        Raises `PurseWaits` or `PurseEmpty` for a bill that does not fit, and then made no call.
         Raises `Diverged` when the journal holds another request under this key, `UnknownEffect`
         when the call may have been made and must not be repeated, `Fenced` when the lease was
         lost, and whatever the call raises.
@@ -64,10 +101,20 @@ class RunJournal:
         known = self._steps.get(key)
         if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
             return await self._full(known.value)
-        found = await self._announce(key, fingerprint, effect)
+        found = await self._announce(key, fingerprint, effect, bill=bill)
         if found is not None:
             return await self._full(found)
-        return await self._record(key, fingerprint, await call())
+        try:
+            value = await call()
+        except Exception:
+            await self._lapse(key, fingerprint, bill)
+            raise
+        return await self._record(key, fingerprint, value, bill=bill)
+
+    def is_recorded(self, key: str) -> bool:
+        """Say whether an earlier attempt of this run recorded a step."""
+        known = self._steps.get(key)
+        return known is not None and known.state is StepState.RECORDED
 
     def idempotency_key(self, key: str) -> str:
         """The key under which an outside service may recognise a repeated call of this step."""
@@ -82,7 +129,23 @@ class RunJournal:
             )
         self._used.add(key)
 
-    async def _announce(self, key: str, fingerprint: Digest, effect: Effect) -> str | None:
+    async def _lapse(self, key: str, fingerprint: Digest, bill: Bill | None) -> None:
+        """Settle a call without an answer; what cannot be settled now is lost with the attempt."""
+        if bill is None:
+            return
+        ended = Lapse(
+            token=self._token,
+            key=key,
+            fingerprint=fingerprint,
+            charge=bill.taken,
+            payee=bill.payee,
+        )
+        with suppress(SkepError):
+            await self._journal.write([ended])
+
+    async def _announce(
+        self, key: str, fingerprint: Digest, effect: Effect, *, bill: Bill | None
+    ) -> str | None:
         """Store the intent; returns the recorded value when there is one already."""
         intent = Intent(
             token=self._token,
@@ -90,6 +153,7 @@ class RunJournal:
             fingerprint=fingerprint,
             effect=effect,
             intent=self._chance.nonce(),
+            reserve=bill.reserve if bill else None,
         )
         (answer,) = await self._journal.write([intent])
         if answer.verdict is StepVerdict.FOUND:
@@ -98,9 +162,18 @@ class RunJournal:
             raise refusal_of(answer.verdict, key)
         return None
 
-    async def _record(self, key: str, fingerprint: Digest, value: Json) -> Json:
+    async def _record(
+        self, key: str, fingerprint: Digest, value: Json, *, bill: Bill | None
+    ) -> Json:
         text = await self._stored(value)
-        record = Record(token=self._token, key=key, fingerprint=fingerprint, value=text)
+        record = Record(
+            token=self._token,
+            key=key,
+            fingerprint=fingerprint,
+            value=text,
+            usage=(bill.taken or NOTHING) if bill else None,
+            payee=bill.payee if bill else "",
+        )
         (answer,) = await self._journal.write([record])
         if answer.verdict is not StepVerdict.RECORDED:
             raise refusal_of(answer.verdict, key)
@@ -134,6 +207,10 @@ def refusal_of(verdict: StepVerdict, key: str) -> SkepError:
             )
         case StepVerdict.UNKNOWN:
             return UnknownEffect(key=key)
+        case StepVerdict.WAITS:
+            return PurseWaits()
+        case StepVerdict.EMPTY:
+            return PurseEmpty()
         case StepVerdict.FULL:
             return LimitExceeded(
                 limit="RUN_STEPS_MAX", allowed=RUN_STEPS_MAX, actual=RUN_STEPS_MAX + 1

@@ -4,15 +4,16 @@ A conversation that has outgrown its model is taken up anew from a summary, whic
 itself. The original stays in the journal: nothing of it is stored again, and nothing is lost.
 """
 
+from collections.abc import Sequence
 from typing import Final, cast
 
-from pydantic_ai.messages import ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 
 from skep.agent.compaction import Compaction
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
-from skep.agent.journal import Call
+from skep.agent.journal import Bill, Call
 from skep.agent.talk import Talk
 from skep.policy.faults import Fault
 from skep.records.step import Effect
@@ -36,17 +37,29 @@ async def ask(talk: Talk, turn: int) -> ModelResponse:
 
 
 async def _step(talk: Talk, key: str) -> Json:
+    bill = _bill(talk, key, talk.conversation.messages, parameters=talk.parameters)
+
     async def made() -> Json:
         brief, conversation = talk.brief, talk.conversation.messages
         heard = brief.listener.listen(brief.grant.token.ref) if brief.listener else None
         answer = await talk.asker.ask(
-            talk.chain, conversation, talk.parameters, now=brief.clock.now, heard=heard
+            talk.chain, conversation, talk.parameters, now=brief.clock.now, heard=heard, bill=bill
         )
         return _written(answer)
 
     return await talk.brief.journal.step(
-        key, talk.conversation.fingerprint, _or_full(made), effect=Effect.PURE
+        key, talk.conversation.fingerprint, _or_full(made), effect=Effect.PURE, bill=bill
     )
+
+
+def _bill(
+    talk: Talk, key: str, messages: Sequence[ModelMessage], *, parameters: ModelRequestParameters
+) -> Bill | None:
+    """Bound what a request may take, unless its answer is recorded."""
+    if talk.brief.journal.is_recorded(key):
+        return None
+    budget = talk.brief.swarm.purse.budget
+    return talk.asker.bill(talk.chain, messages, parameters, budget=budget)
 
 
 async def _compact(talk: Talk, turn: int) -> None:
@@ -54,15 +67,22 @@ async def _compact(talk: Talk, turn: int) -> None:
     compaction = Compaction.of(talk.conversation.messages)
     if compaction is None:
         raise _too_long(talk)
+    asked, parameters = [compaction.request], ModelRequestParameters()
+    key = f"turn/{turn}/summary"
+    bill = _bill(talk, key, asked, parameters=parameters)
 
     async def made() -> Json:
         answer = await talk.asker.ask(
-            talk.chain, [compaction.request], ModelRequestParameters(), now=talk.brief.clock.now
+            talk.chain, [*asked], parameters, now=talk.brief.clock.now, bill=bill
         )
         return _written(answer)
 
     stored = await talk.brief.journal.step(
-        f"turn/{turn}/summary", talk.conversation.fingerprint, _or_full(made), effect=Effect.PURE
+        key,
+        talk.conversation.fingerprint,
+        _or_full(made),
+        effect=Effect.PURE,
+        bill=bill,
     )
     talk.conversation.restart(compaction.begun_anew(_read(talk, stored)))
 

@@ -149,6 +149,17 @@ SWARM: Final = (
     ),
 )
 
+BUDGET: Final = Command(
+    name="budget",
+    target="skep.cli.budget:budget",
+    help="Raise the budget of a swarm, have it finish with what there is, or stop it.",
+    examples=(
+        "skep swarm budget last",
+        "skep swarm budget last --raise 5",
+        "skep swarm budget last --finish",
+    ),
+)
+
 DEADLETTERS: Final = (
     Command(
         name="list",
@@ -239,6 +250,12 @@ STORE: Final = (
 
 TOOLS: Final = (
     Command(
+        name="cost",
+        target="skep.cli.cost:cost",
+        help="Show what a swarm's model requests came to, by task, agent and model.",
+        examples=("skep cost", "skep cost 1d2f9c3a --json"),
+    ),
+    Command(
         name="gc",
         target="skep.cli.gc:gc",
         help="Forget swarms that ended long ago, and give back the room they took.",
@@ -263,7 +280,7 @@ TOOLS: Final = (
 )
 
 FAMILIES: Final = (
-    Family(name="swarm", help="Look at swarms, and steer them.", commands=SWARM),
+    Family(name="swarm", help="Look at swarms, and steer them.", commands=(*SWARM, BUDGET)),
     Family(
         name="deadletters",
         help="See which tasks failed for good, and do them again.",

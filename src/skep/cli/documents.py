@@ -8,6 +8,7 @@ from pydantic import TypeAdapter
 
 from skep.records.event import Event
 from skep.records.letter import DeadLetter
+from skep.records.purse import Purse
 from skep.records.role import Role
 from skep.records.step import Step
 from skep.records.swarm import Swarm
@@ -36,6 +37,22 @@ def swarm_json(swarm: Swarm) -> dict[str, Json]:
         "created_at": swarm.created_at,
         "ended_at": swarm.ended_at,
         "counts": {status: count for status, count in swarm.counts.items() if count},
+        "purse": purse_json(swarm.purse),
+    }
+
+
+def purse_json(purse: Purse) -> dict[str, Json]:
+    """Write what a swarm may spend and has spent, in nano-dollars."""
+    return {
+        "budget": purse.budget.limits_as_json(),
+        "kept": purse.budget.kept.as_json(),
+        "spent": purse.spent.as_json(),
+        "reserved": purse.reserved.as_json(),
+        "lost": purse.lost.as_json(),
+        "open": purse.open,
+        "unpriced": purse.unpriced,
+        "overrun": purse.overrun,
+        "is_empty": purse.is_empty,
     }
 
 

@@ -9,15 +9,17 @@ from rich.text import Text
 
 from skep.cli.asked import answer_with, awaited_by
 from skep.cli.board import Board
-from skep.cli.documents import write_json
+from skep.cli.documents import purse_json, write_json
 from skep.cli.export import Exported, default_report, export_artifacts, put_report, swarm_folder
-from skep.cli.failures import FAILED, INTERRUPTED, flushed, hung_up, leave
+from skep.cli.failures import FAILED, INTERRUPTED, OUT_OF_BUDGET, flushed, hung_up, leave
 from skep.cli.foreground import model_shown
 from skep.cli.ids import short
 from skep.cli.screen import Screen, clean, show, shown_seconds
 from skep.cli.summary import summary
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.spending import spent_in_words
 from skep.policy.endings import is_stalled
+from skep.policy.purse import EMPTY
 from skep.ports.store import Durability
 from skep.records.ids import TaskRef
 from skep.records.outcome import Artifact
@@ -101,7 +103,9 @@ def _tell(ending: Ending, screen: Screen, *, as_json: bool) -> None:
 
 
 def exit_code(swarm: Swarm) -> int:
-    """0 when the swarm completed, 130 when it was interrupted, 1 for anything else."""
+    """0 when it completed, 130 when it was interrupted, 3 at its budget, 1 for anything else."""
+    if swarm.purse.is_empty and swarm.status in {SwarmStatus.PAUSED, SwarmStatus.CANCELLED}:
+        return OUT_OF_BUDGET
     return {SwarmStatus.COMPLETED: 0, SwarmStatus.INTERRUPTED: INTERRUPTED}.get(
         swarm.status, FAILED
     )
@@ -120,12 +124,15 @@ def document(ending: Ending) -> dict[str, Json]:
         "durability": ending.durability,
         "workspace": swarm.request.workspace,
         "report": str(ending.report) if ending.report else None,
+        "purse": purse_json(swarm.purse),
         "elapsed_s": round(ending.elapsed_s, 3),
         "agents_at_once": ending.agents_at_once,
         "tasks": [_task(task, ending) for task in ending.tasks],
     }
     if swarm.status is not SwarmStatus.COMPLETED:
-        code = "interrupted" if swarm.status is SwarmStatus.INTERRUPTED else "swarm_not_completed"
+        code = {INTERRUPTED: "interrupted", OUT_OF_BUDGET: "purse_empty"}.get(
+            exit_code(swarm), "swarm_not_completed"
+        )
         message = f"Swarm {swarm.id} is {swarm.status}."
         fields["error"] = {"code": code, "message": message, "hint": next_step(ending)}
     return fields
@@ -134,6 +141,8 @@ def document(ending: Ending) -> dict[str, Json]:
 def next_step(ending: Ending) -> str:
     """Say what the user can do now."""
     name = short(ending.swarm.id)
+    if decision := decide_budget(ending.swarm):
+        return decision
     if answer := answer_with(awaited_by(ending.tasks)):
         return f"{answer}, then skep resume {name}"
     if ending.swarm.status is SwarmStatus.COMPLETED:
@@ -143,8 +152,17 @@ def next_step(ending: Ending) -> str:
     return f"skep swarm show {name}, then skep swarm retry {name}"
 
 
+def decide_budget(swarm: Swarm) -> str:
+    """Say how a person decides what becomes of a swarm that its purse paused; else empty."""
+    if swarm.status is not SwarmStatus.PAUSED or not swarm.purse.is_empty:
+        return ""
+    return f"skep swarm budget {short(swarm.id)} --raise USD, or --finish, or --stop"
+
+
 def waits_for(tasks: Sequence[Task], swarm: Swarm) -> str:
     """Say what a swarm waits for a person to do; empty when it waits for nobody."""
+    if swarm.status is SwarmStatus.PAUSED and swarm.purse.is_empty:
+        return f"It is paused: {EMPTY}."
     if asking := next((task for task in tasks if task.awaits), None):
         return f"Task {asking.ref.key!r} waits for an answer. {asking.reason}"
     if swarm.status in ENDED or not is_stalled(swarm.counts):
@@ -201,6 +219,8 @@ def _pointers(ending: Ending) -> Iterator[tuple[str, str]]:
         yield "Report", near(ending.report)
     if ending.exported:
         yield "Artefacts", f"{near(_artifact_folder(ending))}/ ({len(ending.exported)} files)"
+    if spent := spent_in_words(ending.swarm.purse):
+        yield "Cost", spent
     yield "Written by", model_shown(ending.swarm.request.model)
     yield "Next", next_step(ending)
 

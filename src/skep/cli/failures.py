@@ -14,6 +14,7 @@ from skep.records.errors import InvalidInput, ModelError, SkepError
 
 FAILED: Final = 1
 USAGE: Final = 2
+OUT_OF_BUDGET: Final = 3
 INTERRUPTED: Final = 130
 STDOUT: Final = 1
 STDERR: Final = 2

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from cyclopts import Parameter
 
+from skep.cli.budget import read_dollars
 from skep.cli.documents import swarm_json, write_json
 from skep.cli.ending import conclude, told
 from skep.cli.export import checked_out
@@ -21,7 +22,7 @@ from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
 from skep.cli.spending import confirmed
 from skep.compose import SLOTS, check_shared, open_fleet, run_queue
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet, Spending, SwarmHandle
 from skep.hive.planner import is_to_draft
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput
@@ -54,6 +55,15 @@ class Asked(Working):
     ] = None
     timeout: Annotated[
         str | None, Parameter(metavar="TIME", help="How long the swarm may take: 90s, 10m or 2h.")
+    ] = None
+    budget_usd: Annotated[
+        str, Parameter(metavar="USD", help="What models may cost at most, or `none`.")
+    ] = "2"
+    budget_tokens: Annotated[
+        int | None, Parameter(metavar="N", help="How many tokens models may take at most.")
+    ] = None
+    budget_requests: Annotated[
+        int | None, Parameter(metavar="N", help="How often models may be asked at most.")
     ] = None
     yes: Annotated[bool, Parameter(help="Do not ask before a model costs money.")] = False
     detach: Annotated[
@@ -106,6 +116,7 @@ class _Terms:
     out: str | None
     queue: str | None
     as_json: bool
+    spending: Spending
 
 
 def _terms(asked: Asked, settings: Settings) -> _Terms:
@@ -125,6 +136,11 @@ def _terms(asked: Asked, settings: Settings) -> _Terms:
         out=asked.out,
         queue=asked.queue,
         as_json=asked.json,
+        spending=Spending(
+            budget_usd=read_dollars(asked.budget_usd),
+            budget_tokens=asked.budget_tokens,
+            budget_requests=asked.budget_requests,
+        ),
     )
 
 
@@ -191,6 +207,7 @@ async def _submit(
         timeout_s=terms.timeout_s,
         workspace=terms.workspace,
         model=wish.model,
+        **terms.spending,
     )
 
 

@@ -20,12 +20,12 @@ from skep.settings import read_settings
 
 def pause(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """Grant no more tasks of a swarm; what runs is handed back within a heartbeat."""
-    return asyncio.run(_steered(swarm, common, _paused))
+    return asyncio.run(steered(swarm, common, _paused))
 
 
 def cancel(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """End a swarm and every task of it that has not ended."""
-    return asyncio.run(_steered(swarm, common, _cancelled))
+    return asyncio.run(steered(swarm, common, _cancelled))
 
 
 def cap(
@@ -36,7 +36,7 @@ def cap(
     common: Common = COMMON,
 ) -> int:
     """Change how many tasks of a swarm may run at once, while it lives."""
-    return asyncio.run(_steered(swarm, common, partial(_capped, max_agents=max_agents)))
+    return asyncio.run(steered(swarm, common, partial(_capped, max_agents=max_agents)))
 
 
 def tell(swarm: Swarm, words: str, *, as_json: bool) -> None:
@@ -50,7 +50,8 @@ def tell(swarm: Swarm, words: str, *, as_json: bool) -> None:
 Steer = Callable[[SwarmHandle], Awaitable[str]]
 
 
-async def _steered(name: str, common: Common, steer: Steer) -> int:
+async def steered(name: str, common: Common, steer: Steer) -> int:
+    """Steer a swarm by its name, and say how it stands then."""
     async with open_fleet(read_settings(store=common.store)) as fleet:
         handle = await find_swarm(fleet, name)
         words = await steer(handle)

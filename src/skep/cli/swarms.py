@@ -11,7 +11,7 @@ from rich.text import Text
 
 from skep.cli.asked import answer_with, awaited_by
 from skep.cli.documents import swarm_json, task_json, write_json
-from skep.cli.ending import STYLES, near, waits_for
+from skep.cli.ending import STYLES, decide_budget, near, waits_for
 from skep.cli.export import swarm_folder
 from skep.cli.foreground import is_looked_after, model_shown, waits_for_worker
 from skep.cli.ids import find_swarm, short
@@ -19,6 +19,7 @@ from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import Screen, clean, glyph, open_screen, plain_table, show, shown_seconds
 from skep.compose import open_fleet
 from skep.hive.fleet import Fleet
+from skep.hive.spending import spent_in_words
 from skep.policy.endings import is_stalled
 from skep.records.ids import SwarmId
 from skep.records.swarm import Swarm, SwarmStatus
@@ -89,7 +90,7 @@ async def list_tasks(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
 def next_for(swarm: Swarm, tasks: Sequence[Task], *, is_at_work: bool) -> str:
     """Say what a user can do with a swarm now."""
     name = short(swarm.id)
-    if answer := answer_with(awaited_by(tasks)):
+    if answer := decide_budget(swarm) or answer_with(awaited_by(tasks)):
         return answer
     if is_at_work:
         return f"skep swarm watch {name}"
@@ -182,6 +183,8 @@ def _print_heading(
     reason = swarm.reason or waits_for(tasks, swarm)
     if reason and swarm.status is not SwarmStatus.COMPLETED:
         out.print(clean(reason), soft_wrap=True)
+    if spent := spent_in_words(swarm.purse):
+        out.print(Text.assemble(("Cost    ", "dim"), spent), soft_wrap=True)
     if is_left:
         out.print("It was left: no process of this host works on it.", style="yellow")
     if waiting := waits_for_worker(swarm, tasks):

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, TypedDict
+from typing import Any, Final, TypedDict, cast
 
 from typing_extensions import Unpack
 
@@ -15,6 +15,7 @@ from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled
 from skep.policy.plans import body_of
+from skep.policy.purse import with_kept
 from skep.ports.store import Store
 from skep.ports.system import Chance
 from skep.records.approval import Approval, ApprovalState, Reply, Verdict
@@ -24,6 +25,7 @@ from skep.records.event import Cursor, Event
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact
+from skep.records.purse import NANO, UNLIMITED, Budget
 from skep.records.role import OFFLINE
 from skep.records.swarm import (
     ENDED,
@@ -35,7 +37,7 @@ from skep.records.swarm import (
     SwarmRequest,
     SwarmStatus,
 )
-from skep.records.task import Task, TaskMove, TaskSpec
+from skep.records.task import Task, TaskMove, TaskSpec, TaskStatus
 from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
@@ -46,7 +48,15 @@ APPROVALS_MAX: Final = 1_000
 """Approvals of one swarm that are listed at once."""
 
 
-class Asked(TypedDict, total=False):
+class Spending(TypedDict, total=False):
+    """What a swarm may spend; None and nothing do not limit."""
+
+    budget_usd: float | None
+    budget_tokens: int | None
+    budget_requests: int | None
+
+
+class Asked(Spending, total=False):
     """What may be asked of a swarm besides its objective; see `SwarmRequest`."""
 
     strategy: Strategy
@@ -82,12 +92,14 @@ class Fleet:
         has templates; a `Planner` in place of a plan says which. `given` is the input of the
         drafted plan's tasks, `queue` the queue that all tasks go to.
         `swarm` is the swarm's id, which makes the call safe to repeat; one is made up if none is
-        given. What else may be asked are the fields of `SwarmRequest`.
+        given. What else may be asked are the fields of `SwarmRequest`, and what it may spend on
+        models: `budget_usd`, `budget_tokens`, `budget_requests`. A tenth of each is kept for the
+        last tasks of the plan.
 
-        Raises `ObjectiveNotServed`, `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`
-        or a `ModelError`; then no swarm was stored.
+        Raises `ObjectiveNotServed`, `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`,
+        `PriceUnknown` or a `ModelError`; then no swarm was stored.
         """
-        request = SwarmRequest(objective=objective, **asked)
+        request = _request(objective, **asked)
         if plan is None or isinstance(plan, Planner):
             plan = draft(objective, model=request.model or OFFLINE, given=given, planner=plan)
         elif not isinstance(plan, Plan):
@@ -192,20 +204,22 @@ class SwarmHandle:
     async def events(self, *, after: int = 0, follow: bool = True) -> AsyncIterator[Event]:
         """Give its events in order, from the one after `after`.
 
-        Following, it ends with the swarm, or when every task left waits to be retried by a person;
-        through a wait for approvals it goes on. Else it ends with the last event there is. At
-        least once for a caller that keeps the last seq it has seen.
+        Following, it ends with the swarm, when every task left waits to be retried by a person, or
+        when its purse has paused it; through a wait for approvals it goes on. Else it ends with the
+        last event there is. At least once for a caller that keeps the last seq it has seen.
         """
         cursor = Cursor(incarnation="", swarm=self.id, seq=after)
-        last = ""
+        last, is_paused = "", False
         while True:
-            is_over = not follow or (last not in UNDER_WAY and await self._is_at_rest())
+            may_rest = is_paused or last not in UNDER_WAY
+            is_over = not follow or (may_rest and await self._is_at_rest())
             patience_s = 0.0 if is_over else FOLLOW_PATIENCE_S
             page = await self._store.log.read(cursor, patience_s=patience_s)
             cursor = page.cursor
-            last = "" if page.gap else last
+            last = last if page.events and not page.gap else ""
             for event in page.events:
                 last = event.kind
+                is_paused = last == SwarmMove.PAUSE or (is_paused and last != SwarmMove.RESUME)
                 yield event
             if is_over and not page.events:
                 return
@@ -214,7 +228,7 @@ class SwarmHandle:
         """Wait for the end, and give what the last task came to, or all of them by key.
 
         Approvals are waited for. Raises `SwarmNotCompleted` when the swarm failed, was cancelled,
-        or has a task that only a retry by a person brings on.
+        has a task that only a retry by a person brings on, or an empty purse.
         """
         swarm = await self._rested()
         if swarm.status is not SwarmStatus.COMPLETED:
@@ -314,6 +328,23 @@ class SwarmHandle:
         """
         return await self._steer(SwarmMove.CAP, command, reason=reason, max_agents=max_agents)
 
+    async def raise_budget(
+        self, reason: str = "", *, command: str | None = None, **limits: Unpack[Spending]
+    ) -> SwarmStatus:
+        """Set the limits that are named; a swarm that was paused by its purse goes on.
+
+        Other limits stay as they are. Raises `InvalidInput` when none is named.
+        """
+        budget = _budget(**limits) or UNLIMITED
+        return await self._steer(SwarmMove.RAISE, command, reason=reason, budget=budget)
+
+    async def finish(self, reason: str = "", *, command: str | None = None) -> SwarmStatus:
+        """Have the swarm finish with what there is: only the last tasks of its plan run.
+
+        All that another task waits for is cancelled. A swarm paused by its purse goes on.
+        """
+        return await self._steer(SwarmMove.CUT_SHORT, command, reason=reason)
+
     async def seal(self, *, command: str | None = None) -> SwarmStatus:
         """Close an open plan; the swarm completes when its tasks have ended."""
         return await self._steer(SwarmMove.SEAL, command)
@@ -339,9 +370,30 @@ class SwarmHandle:
 
     async def _is_at_rest(self) -> bool:
         swarm = await self.state()
+        if swarm.status is SwarmStatus.PAUSED and swarm.purse.is_empty:
+            return swarm.counts[TaskStatus.RUNNING] == 0
         if swarm.status in ENDED or not is_stalled(swarm.counts):
             return swarm.status in ENDED
         return not any(task.awaits for task in await self.tasks())
+
+
+def _request(objective: str, **asked: Unpack[Asked]) -> SwarmRequest:
+    usd, tokens = asked.pop("budget_usd", None), asked.pop("budget_tokens", None)
+    requests = asked.pop("budget_requests", None)
+    budget = _budget(budget_usd=usd, budget_tokens=tokens, budget_requests=requests)
+    fields = cast("dict[str, Any]", asked)
+    return SwarmRequest(objective=objective, budget=with_kept(budget) if budget else None, **fields)
+
+
+def _budget(**limits: Unpack[Spending]) -> Budget | None:
+    """Write limits as a budget; None when there is none."""
+    usd = limits.get("budget_usd")
+    budget = Budget(
+        requests=limits.get("budget_requests"),
+        tokens=limits.get("budget_tokens"),
+        nano_usd=round(usd * NANO) if usd is not None else None,
+    )
+    return budget if budget != UNLIMITED else None
 
 
 def _reply(approval: str, verdict: Verdict, *, by: str, reason: str) -> Reply:

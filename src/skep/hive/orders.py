@@ -7,6 +7,7 @@ from skep.ports.store import Store
 from skep.records.command import Order
 from skep.records.errors import SkepError, StoreUnavailable
 from skep.records.ids import TaskKey
+from skep.records.purse import Budget
 from skep.records.swarm import SwarmStatus
 
 ORDER_TRIES: Final = 2
@@ -20,6 +21,7 @@ class Ordered(TypedDict, total=False):
     reason: str
     max_agents: int
     is_replay: bool
+    budget: Budget
 
 
 async def give(store: Store, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:

@@ -11,12 +11,20 @@ from skep.ports.store import Store
 from skep.ports.system import Chance
 from skep.records.codec import charter_bytes
 from skep.records.command import Submission
-from skep.records.errors import AgentFileInvalid, SkepError
+from skep.records.errors import AgentFileInvalid, PriceUnknown, SkepError
 from skep.records.ids import SwarmId
 from skep.records.role import Charter
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import digest_of
+
+Unpriced = Callable[[Charter], str | None]
+"""Names a model of a charter whose price nobody knows."""
+
+
+def _none_is(charter: Charter) -> None:
+    del charter
+
 
 DrawCharter = Callable[[str, Sequence[str]], Charter]
 """Draws the charter for a model and the names of the roles that a plan uses."""
@@ -29,6 +37,7 @@ class SwarmRegistry:
     store: Store
     chance: Chance
     draw_charter: DrawCharter
+    unpriced: Unpriced = _none_is
 
     async def register(
         self,
@@ -41,8 +50,8 @@ class SwarmRegistry:
 
         Registering the same `swarm` again with the same body gives the first one. Raises
         `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`, `AgentFileInvalid` for a
-        planner that does not draft, or a `ModelError`; then nothing was stored but perhaps blobs
-        that nothing refers to.
+        planner that does not draft, `PriceUnknown` or a `ModelError`; then nothing was stored but
+        perhaps blobs that nothing refers to.
         """
         swarm = SwarmId(swarm or self.chance.uuid())
         digest = digest_of(body_of(plan.tasks, request, sealed=plan.sealed))
@@ -70,5 +79,8 @@ class SwarmRegistry:
             raise AgentFileInvalid(
                 path=planner.source, reason=f"the role {planner.name!r} needs `drafts: true`"
             )
+        is_in_dollars = request.budget is not None and request.budget.nano_usd is not None
+        if is_in_dollars and (model := self.unpriced(charter)):
+            raise PriceUnknown(model=model)
         (digest,) = await self.store.blobs.put([charter_bytes(charter)])
         return replace(request, charter=digest)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from skep.agent.attempt import full_value
+from skep.hive.spending import spent_in_words
 from skep.ports.store import Store
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Artifact
@@ -47,8 +48,14 @@ async def gather(store: Store, swarm: SwarmId) -> Gathered:
 
 def written(gathered: Gathered) -> str:
     """Write the report as Markdown."""
-    parts = [_notice(gathered), *_texts(gathered), _sources(gathered)]
+    parts = [_notice(gathered), *_texts(gathered), _sources(gathered), _cost(gathered)]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _cost(gathered: Gathered) -> str:
+    """What the swarm spent on models, if it asked any that are counted."""
+    spent = spent_in_words(gathered.swarm.purse)
+    return f"## Cost\n\n{spent[:1].upper()}{spent[1:]}." if spent else ""
 
 
 def sinks(tasks: Sequence[Task]) -> list[Task]:

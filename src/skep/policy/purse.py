@@ -117,13 +117,14 @@ def raised(purse: Purse, asked: Budget) -> Purse:
 
 
 def with_kept(budget: Budget) -> Budget:
-    """Keep a tenth of each limit for the last tasks of a plan.
+    """Keep a tenth of each limit for the last tasks of a plan, of two requests or more one.
 
-    >>> with_kept(Budget(requests=100, nano_usd=5)).kept
-    Amount(requests=10, tokens=0, nano_usd=0)
+    >>> with_kept(Budget(requests=8, nano_usd=50)).kept
+    Amount(requests=1, tokens=0, nano_usd=5)
     """
+    requests = budget.requests or 0
     kept = Amount(
-        requests=(budget.requests or 0) // KEPT_PARTS,
+        requests=max(requests // KEPT_PARTS, int(requests > 1)),
         tokens=(budget.tokens or 0) // KEPT_PARTS,
         nano_usd=(budget.nano_usd or 0) // KEPT_PARTS,
     )

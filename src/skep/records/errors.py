@@ -6,6 +6,7 @@
     │   │   ├── CycleInPlan, UnknownDependency, DuplicateTask
     │   │   └── LimitExceeded   (also raised alone, for any named limit)
     │   ├── ObjectiveNotServed  the offline model has no template for it
+    │   ├── PriceUnknown        a budget in dollars for a model whose price nobody knows
     │   ├── AgentUnknown        no agent, or no role, of that name
     │   ├── BackupUnusable      a file that cannot be restored from, or must not be written to
     │   └── AgentFileInvalid    a role file that cannot be read
@@ -117,6 +118,19 @@ class ObjectiveNotServed(InvalidInput):
     """The offline model has no template that serves this objective."""
 
     code = "objective_not_served"
+
+
+class PriceUnknown(InvalidInput):
+    """A budget in dollars needs models whose prices are known."""
+
+    code = "price_unknown"
+
+    def __init__(self, *, model: str) -> None:
+        super().__init__(
+            f"Nobody knows what {model!r} costs, so a budget in dollars cannot hold.",
+            hint="Say --budget-usd none, or tell its price in SKEP_PRICES.",
+        )
+        self.model = model
 
 
 class AgentUnknown(InvalidInput):

@@ -1,0 +1,188 @@
+"""Calls that are paid for: what their bills reserve, settle and give back."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.usage import RequestUsage
+
+from skep.agent.asking import Asker
+from skep.agent.failures import AttemptFailed
+from skep.agent.journal import Bill, PurseEmpty, PurseWaits, RunJournal
+from skep.agent.prices import Prices
+from skep.agent.scripted import ScriptedModel
+from skep.records.purse import Amount, Budget, Purse
+from skep.records.step import Effect
+from skep.testing.acts import claim_one, submit
+from skep.testing.chance import SeededChance
+from skep.testing.clock import ManualClock
+from skep.testing.harness import InspectableStore
+from skep.testing.memory import MemoryHarness
+from skep.testing.samples import task
+
+ONE = Amount(requests=1, tokens=100, nano_usd=7)
+USED = Amount(requests=1, tokens=60, nano_usd=4)
+SONNET = "anthropic:claude-sonnet-4-5"
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[InspectableStore]:
+    """A store in memory."""
+    async with await MemoryHarness().open(clock=ManualClock(), chance=SeededChance(1)) as opened:
+        yield opened
+
+
+async def journal_of(store: InspectableStore, budget: Budget) -> RunJournal:
+    """Begin the one task of swarm `s`."""
+    await submit(store, "s", task("a"), budget=budget)
+    token = (await claim_one(store)).token
+    return RunJournal(store.journal, store.blobs, token=token, chance=SeededChance(2))
+
+
+async def purse_of(store: InspectableStore) -> Purse:
+    """Read its purse."""
+    return (await store.registry.swarms())[0].purse
+
+
+async def test_a_call_is_settled_by_what_it_took(store: InspectableStore) -> None:
+    """What the call told its bill is spent, and nothing stays reserved."""
+    journal, bill = await journal_of(store, Budget(requests=1)), Bill(reserve=ONE)
+
+    async def call() -> str:
+        assert (await purse_of(store)).reserved == ONE
+        bill.take(USED, "m")
+        return "answer"
+
+    await journal.step("k", "q", call, effect=Effect.PURE, bill=bill)
+
+    purse = await purse_of(store)
+    assert (purse.spent, purse.open) == (USED, 0)
+
+
+@pytest.mark.parametrize(("taken", "spent"), [(None, Amount()), (USED, USED)])
+async def test_a_call_that_raises_lapses(
+    store: InspectableStore, taken: Amount | None, spent: Amount
+) -> None:
+    """Refused unpaid it gives its reservation back; paid without an answer it is charged."""
+    journal, bill = await journal_of(store, Budget(requests=2)), Bill(reserve=ONE)
+
+    async def call() -> str:
+        if taken is not None:
+            bill.take(taken, "m")
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await journal.step("k", "q", call, effect=Effect.PURE, bill=bill)
+
+    purse = await purse_of(store)
+    assert (purse.spent, purse.open) == (spent, 0)
+
+
+async def test_what_does_not_fit_is_not_called(store: InspectableStore) -> None:
+    """With another call under way it waits, with none the purse is empty."""
+    journal, first = await journal_of(store, Budget(requests=1)), Bill(reserve=ONE)
+
+    async def never() -> str:
+        raise AssertionError
+
+    async def other() -> str:
+        with pytest.raises(PurseWaits):
+            await journal.step("b", "q", never, effect=Effect.PURE, bill=Bill(reserve=ONE))
+        first.take(ONE, "m")
+        return "answer"
+
+    await journal.step("a", "q", other, effect=Effect.PURE, bill=first)
+
+    with pytest.raises(PurseEmpty):
+        await journal.step("c", "q", never, effect=Effect.PURE, bill=Bill(reserve=ONE))
+
+
+def test_a_model_in_the_list_has_its_price() -> None:
+    """A thousand tokens asked of Sonnet and a thousand answered cost what the list says."""
+    price = Prices().of(SONNET, input_tokens=1_000, output_tokens=1_000)
+
+    assert price == 18_000_000
+
+
+@pytest.mark.parametrize("model", ["anthropic:nobody-knows", "nobody:knows"])
+def test_an_unknown_price_is_not_zero(model: str) -> None:
+    """A model that is not in the list has no price at all."""
+    assert Prices().of(model, input_tokens=1, output_tokens=1) is None
+
+
+@pytest.mark.parametrize("text", ["word " * 2_000, "é" * 2_000, "7 3 " * 2_000])
+def test_the_worst_case_covers_the_text(text: str) -> None:
+    """As many tokens are reserved as providers make of a text: two ASCII bytes each at most."""
+    asked = [ModelRequest.user_text_prompt(text)]
+
+    worst = Prices().worst_case(SONNET, asked, ModelRequestParameters(), answer_tokens_max=10)
+
+    assert worst.tokens >= len(text) // 2 + 10
+    assert worst.nano_usd is not None
+    assert worst.nano_usd > 0
+
+
+def test_an_answer_without_usage_takes_the_worst_case() -> None:
+    """Nobody knows what it took, so all that was reserved is spent."""
+    answer = ModelResponse(parts=[TextPart("hello")])
+
+    assert Prices().used(SONNET, answer, worst=ONE) == ONE
+
+
+def test_an_answer_takes_what_its_provider_tells() -> None:
+    """Tokens in and out together, at the price of each."""
+    usage = RequestUsage(input_tokens=1_000, output_tokens=100)
+    answer = ModelResponse(parts=[TextPart("hello")], usage=usage)
+
+    used = Prices().used(SONNET, answer, worst=ONE)
+
+    assert used == Amount(requests=1, tokens=1_100, nano_usd=4_500_000)
+
+
+def asker() -> Asker:
+    """Asks models of one's own."""
+    return Asker(model_of=lambda _: ScriptedModel(["hello"]))
+
+
+def test_a_free_model_needs_no_bill() -> None:
+    """Without a limit on requests a free model reserves nothing."""
+    bill = asker().bill(["own"], [], ModelRequestParameters(), budget=Budget(nano_usd=1))
+
+    assert bill is None
+
+
+def test_a_free_model_takes_requests_that_are_limited() -> None:
+    """It costs nothing, and is known to."""
+    bill = asker().bill(["own"], [], ModelRequestParameters(), budget=Budget(requests=1))
+
+    assert bill == Bill(reserve=Amount(requests=1))
+
+
+def test_a_chain_reserves_for_all_its_models() -> None:
+    """Each may take money and give no answer."""
+    provided = Asker(model_of=lambda _: ScriptedModel([]), is_provided=lambda _: True)
+    none = ModelRequestParameters()
+
+    one = provided.bill([SONNET], [], none, budget=Budget())
+    two = provided.bill([SONNET, SONNET], [], none, budget=Budget())
+
+    assert one is not None
+    assert two is not None
+    assert two.reserve == one.reserve + one.reserve
+
+
+async def test_a_failure_that_may_have_cost_is_charged() -> None:
+    """After a fault that is no refusal the worst case of the model counts as taken."""
+
+    def broken(_: str) -> ScriptedModel:
+        raise OSError
+
+    bill = Bill(reserve=ONE)
+
+    with pytest.raises(AttemptFailed):
+        await Asker(model_of=broken).ask(
+            ["own"], [], ModelRequestParameters(), now=lambda: 0.0, bill=bill
+        )
+
+    assert bill.taken == Amount(requests=1)
