@@ -16,6 +16,7 @@ from skep.agent.faults import fault_failure
 from skep.agent.journal import Bill, Call
 from skep.agent.talk import Talk
 from skep.policy.faults import Fault
+from skep.records.purse import UNLIMITED
 from skep.records.step import Effect
 from skep.records.values import Json
 
@@ -58,7 +59,7 @@ def _bill(
     """Bound what a request may take, unless its answer is recorded."""
     if talk.brief.journal.is_recorded(key):
         return None
-    budget = talk.brief.swarm.purse.budget
+    budget = talk.brief.request.budget or UNLIMITED
     return talk.asker.bill(talk.chain, messages, parameters, budget=budget)
 
 

@@ -102,7 +102,8 @@ class RedisWork:
         ask = asks.offer_ask(offer)
 
         async def look() -> Sequence[Grant]:
-            incarnation, answer = await self._claim(ask, limit, self._desk.chance.nonce())
+            nonces = [self._desk.chance.nonce() for _ in range(limit)]
+            incarnation, answer = await self._claim(ask, limit, *nonces)
             return grants_of(answer, incarnation=incarnation)
 
         return await self._desk.watched(bool, look, topic=WORK_TOPIC, patience_s=patience_s)

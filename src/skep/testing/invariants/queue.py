@@ -61,7 +61,7 @@ def check_holders(dump: Dump) -> None:
             void = bool(held.spent) or not held.nonce
             hold(11, f"{task.ref} is {task.status}, its token was not voided", that=void)
         if task.status is TaskStatus.RUNNING:
-            hold(8, f"{task.ref} runs under {held}", that=len(held.nonce) >= NONCE_DIGITS)
+            hold(8, f"{task.ref} runs under {held}", that=len(held.nonce) == NONCE_DIGITS)
             hold(17, f"{task.ref} runs though it was settled", that=not held.spent)
         if task.status is TaskStatus.SUCCEEDED:
             hold(17, f"{task.ref} succeeded without a settlement", that=bool(held.spent))

@@ -115,8 +115,7 @@ local function requests_of(ctx, served)
   return found
 end
 
--- ARGV: now, offer as JSON, limit, nonce of the call, which with its place makes that of a grant.
--- Answers {grants, requests}.
+-- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers {grants, requests}.
 local function claim(_, args)
   if rewritten ~= arrived then return redis.error_reply('TORN the append-only file is not proved') end
   local ctx = begin(args[1])
@@ -133,7 +132,7 @@ local function claim(_, args)
     if not ready[name] then
       ready[name] = redis.call('ZRANGE', base(share.id) .. ':ready:' .. share.lane, 0, limit - 1)
     end
-    grants[i] = grant(ctx, offer, share.id, table.remove(ready[name], 1), args[4] .. '.' .. i)
+    grants[i] = grant(ctx, offer, share.id, table.remove(ready[name], 1), args[3 + i])
   end
   for _, ring in ipairs(rings) do
     for id, vt in pairs(ring.vts or {}) do
