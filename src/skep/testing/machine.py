@@ -457,6 +457,8 @@ class StoreMachine(RuleBasedStateMachine):
         self.added = [asked for asked in self.added if asked.swarm != swarm]
         self.settled = [told for told in self.settled if told.token.swarm != swarm]
         self.intents = [told for told in self.intents if told[0].token.swarm != swarm]
+        self.asked = [asked for asked in self.asked if asked.token.swarm != swarm]
+        self.named = [order for order in self.named if order.swarm != swarm]
         self.spawned += 1
         name = f"again{self.spawned}"
         self.submit(swarm=name, tasks=(task("t"),), sealed=True, shape={})
