@@ -10,7 +10,8 @@ def judge_intent(step: Step | None, intent: Intent, *, current: bool, steps: int
     """Decide whether the call of an intent may be made; `steps` counts those the run has.
 
     An intent met again while open comes from an attempt that died: a call to be made once is
-    then unknown for ever, any other is let out again. The same announcement sent twice is one.
+    then unknown for ever, any other is let out again. The class is that of the first announcement.
+    The same announcement sent twice is one.
     """
     if not current:
         return StepVerdict.FENCED
@@ -51,7 +52,7 @@ def opened(step: Step | None, intent: Intent) -> Step:
         run=intent.token.run,
         key=intent.key,
         fingerprint=intent.fingerprint,
-        effect=intent.effect,
+        effect=step.effect if step else intent.effect,
         state=StepState.OPEN,
         intent=intent.intent,
         calls=step.calls + 1 if step else 1,

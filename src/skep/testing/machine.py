@@ -380,13 +380,14 @@ class StoreMachine(RuleBasedStateMachine):
         """Tell of progress, and read a page of the log and all that can be read beside it."""
         token = _picked(self.grants, pick).token
         self.all_of(lambda store: store.log.remark(token, [{"n": 1}, {"n": 2}]))
-        cursor = Cursor(incarnation="another" if is_old else "", swarm=token.swarm, seq=seq)
+        swarm = _picked(self.submitted, pick).swarm  # that of the token may be forgotten
+        cursor = Cursor(incarnation="another" if is_old else "", swarm=swarm, seq=seq)
         page = self.unmoved(lambda store: store.log.read(cursor, limit=5))
         assert page.gap is is_old
-        self.unmoved(lambda store: store.registry.tasks(token.swarm))
-        self.unmoved(lambda store: store.registry.artifacts(token.swarm))
+        self.unmoved(lambda store: store.registry.tasks(swarm))
+        self.unmoved(lambda store: store.registry.artifacts(swarm))
         self.unmoved(lambda store: store.registry.swarms(limit=2))
-        self.unmoved(lambda store: store.registry.dead_letters(swarm=token.swarm))
+        self.unmoved(lambda store: store.registry.dead_letters(swarm=swarm))
         self.unmoved(all_dead_letters)
 
     # --- retention ----------------------------------------------------------------------------

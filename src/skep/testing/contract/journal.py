@@ -178,6 +178,18 @@ class JournalContract:
 
         assert answer.verdict is V.UNKNOWN
 
+    async def test_a_class_that_comes_later_is_not_taken(self, store: InspectableStore) -> None:
+        """A step announced as repeatable stays so, and its open call is made again."""
+        grant = await running(store)
+        await write(store, intent(grant.token, effect=IDEMPOTENT, name="i1"))
+        again = await taken_over(store)
+
+        answer = await write(store, intent(again.token, effect=ONCE, name="i2"))
+
+        assert answer.verdict is V.OPENED
+        [step] = await store.journal.read(again.token.ref, run=1)
+        assert (step.calls, step.effect) == (2, IDEMPOTENT)
+
     async def test_an_unknown_step_takes_no_result(self, store: InspectableStore) -> None:
         """What became unknown is for a person to settle."""
         grant = await running(store)
