@@ -18,6 +18,8 @@ from skep.agent.returns import FINAL_RESULT, REPAIRS_MAX
 from skep.records.values import Json
 
 OBJECTIVE = "Review the shop"
+UNPRICED = ("--budget-usd", "none")
+"""Nobody knows what a stub costs."""
 
 
 def row(key: str, *after: str, agent: str = "researcher") -> dict[str, Json]:
@@ -112,7 +114,7 @@ async def test_a_draft_that_was_recorded_is_not_paid_again(tmp_path: Path) -> No
     async with Stub(play) as stub:
         shop = Shop(tmp_path / "shop", stub)
         scenes[:] = [Says(calls=[("list_files", {})]), Waits(when="at once")]
-        run = ("run", OBJECTIVE, "--model", "openai-chat:stub", "--yes")
+        run = ("run", OBJECTIVE, "--model", "openai-chat:stub", "--yes", *UNPRICED)
         await shop.killed_amid(*run, asked=2)
         scenes[:] = [GOOD, Waits(when="at once")]
         await shop.killed_amid("resume", "last", asked=4)
@@ -162,8 +164,9 @@ async def test_what_no_model_drafted_is_said_and_nothing_steps_in(tmp_path: Path
         model = ("--model", "openai-responses:stub", "--yes")
         shown = await shop.skep("plan", OBJECTIVE, *model, "--json")
         asked = len(stub.ledger)
-        run = await shop.skep("run", OBJECTIVE, *model, "--json")
-        template = await shop.skep("run", OBJECTIVE, *model, "--planner", "template", "--json")
+        run = await shop.skep("run", OBJECTIVE, *model, *UNPRICED, "--json")
+        templates = ("--planner", "template", "--json")
+        template = await shop.skep("run", OBJECTIVE, *model, *UNPRICED, *templates)
 
     assert (shown.code, shown.json["error"]["code"]) == (1, "plan_not_drafted")
     assert "egg -> hen -> egg" in shown.json["error"]["message"]
@@ -185,7 +188,7 @@ async def test_who_hands_a_run_in_needs_no_key(tmp_path: Path) -> None:
     async with Stub(play) as stub:
         shop = Shop(tmp_path / "shop", stub)
         keyless = dict.fromkeys(stub.environment, "")
-        run = ("run", OBJECTIVE, "--detach", "--model", "openai-chat:stub")
+        run = ("run", OBJECTIVE, "--detach", "--model", "openai-chat:stub", *UNPRICED)
         handed_in = await shop.skep(*run, "--json", **keyless)
         unknown = await shop.skep("run", "x", "--detach", "--model", "acme:giant", "--json")
         begun = shop.shell.begin("work")
