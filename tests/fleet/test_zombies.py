@@ -84,6 +84,11 @@ class Cemetery:
         await self._close(swarm, fate, heir)
         return answers
 
+    async def bury(self) -> None:
+        """End the swarm of a round that came to nothing, before the next round's heir claims it."""
+        swarm = SwarmId(f"swarm-{self.rounds}")
+        await self.store.work.steer([order(swarm, SwarmMove.CANCEL)])
+
     async def _meet(self, fate: str, swarm: SwarmId) -> Grant | None:
         """Let the task meet its fate while its holder sleeps."""
         if fate == "cancelled":
@@ -159,6 +164,7 @@ async def wake(cemetery: Cemetery, *, stops: int) -> None:
         try:
             answers = await cemetery.round(fate)
         except StoppedInAWrite:
+            await cemetery.bury()
             continue
         accepted = {name: answer for name, answer in answers.items() if answer not in REFUSED}
         assert accepted == {}, fate
