@@ -143,9 +143,7 @@ async def test_all_who_wait_for_a_server_that_sleeps_hear_of_it(
 ) -> None:
     """Nobody waits for as many time-outs as there are callers before it."""
     store = await opened(server.url)
-    sleeping = threading.Thread(target=raw, args=("DEBUG", "SLEEP", "3"))
-    sleeping.start()
-    await asyncio.wait_for(asyncio.to_thread(_is_asleep, server.port), 5)
+    sleeping = await put_to_sleep(server, raw)
 
     answers = await asyncio.gather(
         *[store.leases.sweep() for _ in range(20)], return_exceptions=True
@@ -162,9 +160,7 @@ async def test_a_first_wait_for_work_is_no_wait_for_a_server_that_sleeps(
 ) -> None:
     """The connection for hints, made by then, gives up like any other."""
     store = await opened(server.url)
-    sleeping = threading.Thread(target=raw, args=("DEBUG", "SLEEP", "3"))
-    sleeping.start()
-    await asyncio.wait_for(asyncio.to_thread(_is_asleep, server.port), 5)
+    sleeping = await put_to_sleep(server, raw)
 
     with pytest.raises(StoreUnavailable):
         await store.work.claim(offer(), limit=1, patience_s=0.1)
@@ -172,6 +168,14 @@ async def test_a_first_wait_for_work_is_no_wait_for_a_server_that_sleeps(
 
     sleeping.join()
     await works_again(store)
+
+
+async def put_to_sleep(server: RedisProcess, raw: Raw) -> threading.Thread:
+    """Have the server hang for 3 s; gives the thread that waits for its end."""
+    sleeping = threading.Thread(target=raw, args=("DEBUG", "SLEEP", "3"))
+    sleeping.start()
+    await asyncio.wait_for(asyncio.to_thread(_is_asleep, server.port), 5)
+    return sleeping
 
 
 def _is_asleep(port: int) -> None:
