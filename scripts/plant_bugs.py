@@ -224,7 +224,7 @@ BUGS: Final = (
     ),
     Bug(
         name="lua-cap-ignored",
-        file="drivers/redis/functions/30_changes.lua",
+        file="drivers/redis/functions/10_rows.lua",
         old="s.status == 'active' and s.cap - s.counts.running > 0",
         new="s.status == 'active'",
         breaks="I4 One entry",
@@ -239,8 +239,8 @@ BUGS: Final = (
     Bug(
         name="lua-lease-outlives-the-task",
         file="drivers/redis/functions/30_changes.lua",
-        old="redis.call('ZREM', 'skep:leases', member)",
-        new="redis.call('ZSCORE', 'skep:leases', member)",
+        old="later(ctx, 'ZREM', 'skep:leases', member)",
+        new="later(ctx, 'ZSCORE', 'skep:leases', member)",
         breaks="I11 Reclaim",
     ),
     Bug(
@@ -354,8 +354,8 @@ BUGS: Final = (
     Bug(
         name="lua-last-value-wins",
         file="drivers/redis/functions/90_journal.lua",
-        old="  if step.state == 'open' then\n    step.state, step.value = 'recorded', ask.value",
-        new="  if step.state ~= 'unknown' then\n    step.state, step.value = 'recorded', ask.value",
+        old="  if step.state == 'open' then\n    if missing(ask.blobs) then",
+        new="  if step.state ~= 'unknown' then\n    if missing(ask.blobs) then",
         breaks="I19 Write once",
     ),
     Bug(
@@ -745,7 +745,7 @@ BUGS: Final = (
     ),
     Bug(
         name="blob-forgotten",
-        file="drivers/sqlite/ports.py",
+        file="drivers/sqlite/holdings.py",
         old="INSERT OR IGNORE INTO blob VALUES (?, ?)",
         new="INSERT OR IGNORE INTO blob SELECT ?, ? WHERE 0",
         breaks="I31 Retention",
@@ -767,7 +767,7 @@ BUGS: Final = (
     ),
     Bug(
         name="memory-runs-share-a-journal",
-        file="drivers/memory/reading.py",
+        file="drivers/memory/journal.py",
         old="line = changes.tables.journal.setdefault((token.ref, token.run), {})",
         new="line = changes.tables.journal.setdefault((token.ref, 1), {})",
         breaks="I19 Write once",
@@ -895,7 +895,7 @@ BUGS: Final = (
     Bug(
         name="intent-skipped",
         file="agent/journal.py",
-        old="found = await self._announce(key, fingerprint, effect)",
+        old="found = await self._announce(key, fingerprint, effect, bill=bill)",
         new="found = None",
         breaks="I21 Order",
     ),
@@ -957,9 +957,9 @@ BUGS: Final = (
     ),
     Bug(
         name="spawn-under-another-name",
-        file="agent/function.py",
-        old="{token.run}/{self._spawns}",
-        new="{token.attempt}/{self._spawns}",
+        file="agent/spawning.py",
+        old="{token.run}/{number}",
+        new="{token.attempt}/{number}",
         breaks="I16 Idempotence",
     ),
     Bug(
@@ -1124,11 +1124,16 @@ def plant(bug: Bug) -> Finding:
             copy_of(REPO / name, copy / name)
         file = copy / "src" / "skep" / bug.file
         text = file.read_text()
-        if text.count(bug.old) != 1:
-            found = f"the text to replace stands {text.count(bug.old)} times in {bug.file}"
+        if not fits(bug, text):
+            found = f"the text to replace does not stand once in {bug.file}"
             return Finding(bug=bug, verdict=found, is_caught=False)
         file.write_text(text.replace(bug.old, bug.new))
         return judge(bug, copy)
+
+
+def fits(bug: Bug, text: str) -> bool:
+    """Say whether a bug can be planted in the text of its file."""
+    return text.count(bug.old) == 1
 
 
 def copy_of(source: Path, target: Path) -> None:

@@ -65,16 +65,19 @@ SABOTAGES: Final = (
     Sabotage(
         name="intent",
         file="agent/journal.py",
-        old="""        found = await self._announce(key, fingerprint, effect)
+        old="""        found = await self._announce(key, fingerprint, effect, bill=bill)
         if found is not None:
             return await self._full(found)
-        return await self._record(key, fingerprint, await call())
+        try:
+            value = await call()
+        except Exception:
+            await self._lapse(key, fingerprint, bill)
+            raise
 """,
-        new="""        made = await call()
-        found = await self._announce(key, fingerprint, effect)
+        new="""        value = await call()
+        found = await self._announce(key, fingerprint, effect, bill=bill)
         if found is not None:
             return await self._full(found)
-        return await self._record(key, fingerprint, made)
 """,
         check="sent_twice",
         weather=replace(DENSE, kill_every_s=(1.0, 2.0), shapes=("letters",), slowest_s=2.0),
@@ -85,11 +88,11 @@ SABOTAGES: Final = (
         old="""        known = self._steps.get(key)
         if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
             return await self._full(known.value)
-        found = await self._announce(key, fingerprint, effect)
+        found = await self._announce(key, fingerprint, effect, bill=bill)
         if found is not None:
             return await self._full(found)
 """,
-        new="""        await self._announce(key, fingerprint, effect)
+        new="""        await self._announce(key, fingerprint, effect, bill=bill)
 """,
         check="asked_again",
         weather=DENSE,
@@ -112,8 +115,12 @@ def sabotaged(sabotage: Sabotage, folder: Path) -> Path:
     """Copy the package and switch one thing off in it; gives the folder to import it from."""
     source = folder / "src"
     shutil.copytree(REPO / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
-    file = source / "skep" / sabotage.file
-    text = file.read_text()
-    assert text.count(sabotage.old) == 1, f"{sabotage.file} has changed; mend the sabotage"
-    file.write_text(text.replace(sabotage.old, sabotage.new))
+    (source / "skep" / sabotage.file).write_text(applied(sabotage))
     return source
+
+
+def applied(sabotage: Sabotage) -> str:
+    """Give the text of the file with the thing switched off in it."""
+    text = (REPO / "src" / "skep" / sabotage.file).read_text()
+    assert text.count(sabotage.old) == 1, f"{sabotage.file} has changed; mend the sabotage"
+    return text.replace(sabotage.old, sabotage.new)

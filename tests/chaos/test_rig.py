@@ -3,6 +3,7 @@
 All on SQLite, where a run needs no server and what is switched off is Python.
 """
 
+import ast
 import asyncio
 import random
 import time
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.oracle import ALWAYS, AT_THE_END, judge
 from tests.chaos.rig import REPO, Rig
-from tests.chaos.sabotage import SABOTAGES, Sabotage, sabotaged
+from tests.chaos.sabotage import SABOTAGES, Sabotage, applied, sabotaged
 from tests.chaos.witnesses import gather
 
 RED_WITHIN_S = 60.0
@@ -40,6 +41,12 @@ async def rage(rig: Rig, *, seconds: float, awaited: Collection[str] = ()) -> di
         raging.cancel()
         await asyncio.wait({raging})
     return judge(await gather(rig.settings, rig.folder), AT_THE_END)
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda each: each.name)
+def test_what_is_switched_off_is_still_there(sabotage: Sabotage) -> None:
+    """A change of the package that a sabotage no longer fits is met here, not in the deep run."""
+    ast.parse(applied(sabotage))
 
 
 @pytest.mark.deep

@@ -25,6 +25,7 @@ from skep.records.event import Cursor, Event
 from skep.records.ids import SwarmId
 from skep.records.lease import Grant
 from skep.records.outcome import Settlement, SettleVerdict, Succeeded
+from skep.records.purse import Budget
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.task import RetryPolicy
 from skep.records.values import digest_of
@@ -38,6 +39,7 @@ REFUSED: Final = {"lost", "fenced", "late", "conflict"}
 
 STUCK_S: Final = 3.0
 LOOK_S: Final = 0.02
+AMPLE: Final = Budget(requests=1000)
 PATIENT: Final = RetryPolicy(attempts_max=10, base_s=0.0)
 
 
@@ -67,7 +69,8 @@ class Cemetery:
         """
         self.rounds += 1
         swarm = SwarmId(f"swarm-{self.rounds}")
-        await self.store.work.submit([submission(swarm, task("t", retry=PATIENT))])
+        asked = submission(swarm, task("t", retry=PATIENT), budget=AMPLE)
+        await self.store.work.submit([asked])
         assert await self._told("claim") == {"claimed": 1}
         self.zombie.send_signal(signal.SIGSTOP)
         try:
@@ -77,8 +80,10 @@ class Cemetery:
             raise StoppedInAWrite from None
         finally:
             before = await self._events(swarm)
+            purse = (await self.store.registry.swarm(swarm)).purse
             self.zombie.send_signal(signal.SIGCONT)
         answers = await self._told("try")
+        assert (await self.store.registry.swarm(swarm)).purse == purse, fate
         after = [event for event in await self._events(swarm) if event.kind not in LATE]
         assert after == [event for event in before if event.kind not in LATE], fate
         await self._close(swarm, fate, heir)
@@ -182,7 +187,7 @@ async def wake(cemetery: Cemetery, *, stops: int) -> None:
 async def test_nothing_is_accepted_from_a_worker_that_slept_past_its_lease(
     cemetery: Cemetery,
 ) -> None:
-    """Renewal, journal, remark, spawn and settlement are refused, whoever has the task now."""
+    """Renewal, journal, spending, spawn and settlement are refused, whoever has the task now."""
     await wake(cemetery, stops=6)
 
 

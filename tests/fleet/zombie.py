@@ -20,13 +20,21 @@ from skep.ports.store import Store
 from skep.records.ids import WorkerId
 from skep.records.lease import Offer, Token
 from skep.records.outcome import Settlement, Succeeded
-from skep.records.step import Effect
+from skep.records.purse import Amount
+from skep.records.step import Effect, Entry
 from skep.settings import read_settings
-from skep.testing.samples import addition, failed, intent, record, retried, task
+from skep.testing.samples import addition, failed, intent, lapsed, record, retried, task
 
 LEASE_S: Final = 0.3
 OFFER: Final = Offer(worker=WorkerId("zombie"), lease_s=LEASE_S)
-OPENED: Final = {"pay": Effect.ONCE, "send": Effect.IDEMPOTENT}
+CALL: Final = Amount(requests=1, tokens=10)
+OPENED: Final = {
+    "pay": (Effect.ONCE, None),
+    "send": (Effect.IDEMPOTENT, None),
+    "buy": (Effect.IDEMPOTENT, CALL),
+    "rent": (Effect.PURE, CALL),
+}
+"""The effect of each call that it begins, and what it reserves for it."""
 
 Try = Callable[[], Awaitable[str]]
 
@@ -45,9 +53,12 @@ class Zombie:
         """
         return {
             "renew": self.renew,
-            "intent": lambda: self.journal("intent", "new"),
-            "record once": lambda: self.journal("record", "pay"),
-            "record idempotent": lambda: self.journal("record", "send"),
+            "intent": lambda: self.journal(intent(self.token, "new")),
+            "record once": lambda: self.journal(record(self.token, "pay", value="late")),
+            "record idempotent": lambda: self.journal(record(self.token, "send", value="late")),
+            "reserve": lambda: self.journal(intent(self.token, "hire", reserve=CALL)),
+            "spend": lambda: self.journal(record(self.token, "buy", value="late", usage=CALL)),
+            "charge": lambda: self.journal(lapsed(self.token, "rent", charge=CALL)),
             "remark": self.remark,
             "spawn": self.spawn,
             "retry": lambda: self.settle(Settlement(token=self.token, outcome=retried(0))),
@@ -59,8 +70,8 @@ class Zombie:
 
     async def begin(self) -> None:
         """Announce the calls whose results come too late."""
-        for key, effect in OPENED.items():
-            entry = intent(self.token, key, effect=effect, name=self.token.nonce)
+        for key, (effect, reserve) in OPENED.items():
+            entry = intent(self.token, key, effect=effect, name=self.token.nonce, reserve=reserve)
             (answer,) = await self.store.journal.write([entry])
             assert answer.verdict == "opened", answer
 
@@ -69,10 +80,8 @@ class Zombie:
         (beat,) = await self.store.leases.renew([self.token], lease_s=LEASE_S)
         return beat.verdict
 
-    async def journal(self, kind: str, key: str) -> str:
-        """Announce a call, or record its result."""
-        is_new = kind == "intent"
-        entry = intent(self.token, key) if is_new else record(self.token, key, value="late")
+    async def journal(self, entry: Entry) -> str:
+        """Announce a call, record its result, or say that it ended without one."""
         (answer,) = await self.store.journal.write([entry])
         return answer.verdict
 
