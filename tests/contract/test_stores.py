@@ -46,6 +46,10 @@ class TestPatience(contract.PatienceContract):
     """Waiting at the store."""
 
 
+class TestResting(contract.RestingContract):
+    """Waiting for the end of a swarm of the store."""
+
+
 class TestSettling(contract.SettlingContract):
     """Settling in the store."""
 

@@ -12,11 +12,13 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from skep.ports.system import Clock
 
 Seen = TypeVar("Seen")
+
+REST_PREFIX: Final = "rest:"
 
 
 class Bell:
@@ -70,6 +72,11 @@ class Bell:
             waiting = self._waiting.get(topic, [])
             if waiter in waiting:
                 waiting.remove(waiter)
+
+
+def rest_topic(swarm: str) -> str:
+    """The topic that rings whenever a swarm has come to rest."""
+    return REST_PREFIX + swarm
 
 
 async def _unknown() -> int | None:

@@ -13,7 +13,7 @@ from skep.hive.orders import Ordered, give
 from skep.hive.planner import Planner, draft
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
-from skep.policy.endings import is_stalled
+from skep.policy.endings import is_stalled, rests
 from skep.policy.plans import body_of
 from skep.policy.purse import with_kept
 from skep.ports.store import Store
@@ -28,7 +28,6 @@ from skep.records.outcome import Artifact
 from skep.records.purse import NANO, UNLIMITED, Budget
 from skep.records.role import OFFLINE
 from skep.records.swarm import (
-    ENDED,
     Mode,
     Plan,
     Strategy,
@@ -37,7 +36,7 @@ from skep.records.swarm import (
     SwarmRequest,
     SwarmStatus,
 )
-from skep.records.task import Task, TaskMove, TaskSpec, TaskStatus
+from skep.records.task import Task, TaskMove, TaskSpec
 from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
@@ -212,7 +211,7 @@ class SwarmHandle:
         last, is_paused = "", False
         while True:
             may_rest = is_paused or last not in UNDER_WAY
-            is_over = not follow or (may_rest and await self._is_at_rest())
+            is_over = not follow or (may_rest and await self._is_at_rest(await self.state()))
             patience_s = 0.0 if is_over else FOLLOW_PATIENCE_S
             page = await self._store.log.read(cursor, patience_s=patience_s)
             cursor = page.cursor
@@ -361,19 +360,18 @@ class SwarmHandle:
 
     async def _rested(self) -> Swarm:
         """Wait until the events would end, and read the swarm."""
-        swarm = await self.state()
-        if swarm.status in ENDED:
-            return swarm
-        async for _ in self.events(after=swarm.last_seq):
-            pass
-        return await self.state()
+        while True:
+            swarm = await self._store.registry.rest(self.id, patience_s=FOLLOW_PATIENCE_S)
+            if await self._is_at_rest(swarm):
+                return swarm
+            if rests(swarm):  # for an approval: it is at rest until somebody decides
+                seen = Cursor(incarnation="", swarm=self.id, seq=swarm.last_seq)
+                await self._store.log.read(seen, patience_s=FOLLOW_PATIENCE_S)
 
-    async def _is_at_rest(self) -> bool:
-        swarm = await self.state()
-        if swarm.status is SwarmStatus.PAUSED and swarm.purse.is_empty:
-            return swarm.counts[TaskStatus.RUNNING] == 0
-        if swarm.status in ENDED or not is_stalled(swarm.counts):
-            return swarm.status in ENDED
+    async def _is_at_rest(self, swarm: Swarm) -> bool:
+        """Say whether a swarm is at rest, and waits for no approval."""
+        if not rests(swarm) or not is_stalled(swarm.counts):
+            return rests(swarm)
         return not any(task.awaits for task in await self.tasks())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from skep.records.swarm import SwarmMove, SwarmStatus
+from skep.records.swarm import ENDED, Swarm, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskStatus
 
 
@@ -28,6 +28,22 @@ def is_stalled(counts: Mapping[TaskStatus, int]) -> bool:
     """
     moving = (TaskStatus.READY, TaskStatus.RUNNING, TaskStatus.SLEEPING)
     return counts.get(TaskStatus.BLOCKED, 0) > 0 and not any(counts.get(s, 0) for s in moving)
+
+
+def is_at_rest(status: SwarmStatus, counts: Mapping[TaskStatus, int], *, is_empty: bool) -> bool:
+    """Say whether a swarm ended, or waits for a person.
+
+    It waits for one when it is stalled, or when its empty purse (`is_empty`) has paused it and
+    what ran then has come to its end.
+    """
+    if status is SwarmStatus.PAUSED and is_empty:
+        return counts.get(TaskStatus.RUNNING, 0) == 0
+    return status in ENDED or is_stalled(counts)
+
+
+def rests(swarm: Swarm) -> bool:
+    """Say of a swarm as it was read whether it is at rest."""
+    return is_at_rest(swarm.status, swarm.counts, is_empty=swarm.purse.is_empty)
 
 
 def takes_grants(status: SwarmStatus) -> bool:

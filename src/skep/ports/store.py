@@ -195,6 +195,14 @@ class Registry(Protocol):
         """Read one swarm. Raises `SwarmNotFound`."""
         ...
 
+    async def rest(self, swarm: SwarmId, *, patience_s: float = 0.0) -> Swarm:
+        """Read one swarm, after waiting up to `patience_s` until it is at rest.
+
+        At rest it has ended, or waits for a person: `policy.endings.is_at_rest`. It may have gone
+        on when this answers. Raises `SwarmNotFound`.
+        """
+        ...
+
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50
     ) -> Sequence[Swarm]:

@@ -6,8 +6,9 @@ transition without its event, its counters or its seat in the ring cannot be wri
 
 from collections.abc import Mapping
 
+from skep.drivers.bell import rest_topic
 from skep.drivers.memory.state import SeatRow, SwarmRow, Tables, TaskRow
-from skep.policy.endings import ending, is_over, takes_grants
+from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
 from skep.policy.purse import lose, lost_told
 from skep.records.event import Event, Remark
@@ -38,6 +39,8 @@ class Changes:
             Event(swarm=swarm.id, seq=seq, kind=kind, at=self.at, task=task, data=data)
         )
         self.topics.add(swarm.id)
+        if is_at_rest(swarm.status, swarm.counts, is_empty=swarm.purse.is_empty):
+            self.topics.add(rest_topic(swarm.id))
 
     def move(self, task: TaskRow, move: TaskMove, **data: Json) -> None:
         """Move a task's status, with counts, seat and event."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 
+from skep.drivers.bell import rest_topic
 from skep.drivers.memory.desk import Desk
 from skep.policy.bounds import check_blobs, check_remarks
+from skep.policy.endings import rests
 from skep.policy.fencing import is_current
 from skep.records.errors import ArtifactNotFound
 from skep.records.event import Cursor, Page, Remark, is_news
@@ -66,6 +68,16 @@ class MemoryRegistry:
         """See `ports.store.Registry.swarm`."""
         with self._desk.look() as tables:
             return tables.swarm(swarm).seen()
+
+    async def rest(self, swarm: SwarmId, *, patience_s: float = 0.0) -> Swarm:
+        """See `ports.store.Registry.rest`."""
+
+        async def look() -> Swarm:
+            return await self.swarm(swarm)
+
+        return await self._desk.watch.until(
+            rests, look, topic=rest_topic(swarm), patience_s=patience_s
+        )
 
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50

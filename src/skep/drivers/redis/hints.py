@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from redis.exceptions import RedisError
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import Bell, rest_topic
 from skep.drivers.redis.wire import Wire, rest
 
 REST_S: Final = 0.5
 """How long the listener rests when its connection is lost; the safety poll goes on meanwhile."""
 
 LISTEN_S: Final = 1.0
+
+RESTS: Final = "skep:rests"
+"""The channel that tells of every swarm that has come to rest, by its id."""
 
 
 class Ears:
@@ -54,4 +57,9 @@ class Ears:
                 await rest(REST_S)
                 continue
             if message is not None:
-                self._bell.ring([message["channel"].decode()])
+                self._bell.ring([_topic(message["channel"].decode(), message["data"])])
+
+
+def _topic(channel: str, told: bytes) -> str:
+    """A channel is a topic of the same name, but for that of the swarms that come to rest."""
+    return rest_topic(told.decode()) if channel == RESTS else channel

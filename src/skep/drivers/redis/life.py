@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from skep.drivers.redis.library import Library
-from skep.drivers.redis.wire import Wire, Word, rest
+from skep.drivers.redis.line import Word
+from skep.drivers.redis.wire import Wire, rest
 from skep.ports.system import Chance
 from skep.records.errors import StoreError, StoreUnavailable
 

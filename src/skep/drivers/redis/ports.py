@@ -1,10 +1,11 @@
 """The ports over the wire: each operation is one function call, or reads that change nothing."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from skep.drivers.bell import Watch
+from skep.drivers.bell import Watch, rest_topic
 from skep.drivers.redis import asks, letters, questions, reading
 from skep.drivers.redis.answers import (
     beat_of,
@@ -14,9 +15,11 @@ from skep.drivers.redis.answers import (
     steered,
     step_answer_of,
 )
+from skep.drivers.redis.hints import RESTS
 from skep.drivers.redis.life import FileUnproved, Life
+from skep.drivers.redis.line import Word
 from skep.drivers.redis.staging import is_large, submit_by_pieces
-from skep.drivers.redis.wire import Wire, Word
+from skep.drivers.redis.wire import Wire
 from skep.policy.bounds import (
     check_asks,
     check_blobs,
@@ -26,6 +29,7 @@ from skep.policy.bounds import (
     check_replies,
     check_settlements,
 )
+from skep.policy.endings import rests
 from skep.policy.plans import check_plan, check_request, check_tasks
 from skep.policy.steering import check_steering
 from skep.ports.system import Chance
@@ -58,6 +62,7 @@ class Desk:
     chance: Chance
     now: Callable[[], str]
     listen: Callable[[str], Awaitable[None]]
+    """Begins to hear a channel."""
 
     @property
     def wire(self) -> Wire:
@@ -75,10 +80,14 @@ class Desk:
         *,
         topic: str,
         patience_s: float,
+        channel: str = "",
     ) -> Seen:
-        """Look until something is found, with ears open for the topic as long as patience lasts."""
+        """Look until something is found, with ears open for the topic as long as patience lasts.
+
+        The channel on which the topic is announced bears its name, unless it is given.
+        """
         if patience_s > 0:
-            await self.listen(topic)
+            await self.listen(channel or topic)
         return await self.watch.until(found, look, topic=topic, patience_s=patience_s)
 
 
@@ -90,7 +99,7 @@ class RedisWork:
 
     async def submit(self, submissions: Sequence[Submission]) -> Sequence[Receipt | SkepError]:
         """See `ports.store.Work.submit`."""
-        return [await self._submit(submission) for submission in submissions]
+        return await asyncio.gather(*map(self._submit, submissions))
 
     async def add(self, additions: Sequence[Addition]) -> Sequence[Receipt | SkepError]:
         """See `ports.store.Work.add`."""
@@ -268,6 +277,16 @@ class RedisRegistry:
     async def swarm(self, swarm: SwarmId) -> Swarm:
         """See `ports.store.Registry.swarm`."""
         return await reading.swarm(self._desk.wire, swarm)
+
+    async def rest(self, swarm: SwarmId, *, patience_s: float = 0.0) -> Swarm:
+        """See `ports.store.Registry.rest`."""
+        return await self._desk.watched(
+            rests,
+            lambda: self.swarm(swarm),
+            topic=rest_topic(swarm),
+            patience_s=patience_s,
+            channel=RESTS,
+        )
 
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50

@@ -1,14 +1,14 @@
 """The connections of one process to one Redis, and how commands are sent over them.
 
-Three at most: one for commands, which keeps them in the order in which they were asked, one for
-hints, one for the heartbeat's thread.
+Three at most: the line of the commands, which keeps them in the order in which they were asked, one
+for hints, one for the heartbeat's thread.
 None of them retries by itself: a call whose reply was lost may have been carried out, and only
 the caller knows that it is safe to repeat (every operation here is).
 """
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any, Final, cast
 
 import redis
@@ -28,19 +28,16 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
+from skep.drivers.redis.line import Line, Word
 from skep.records.errors import StoreError, StoreUnavailable
 
 TIMEOUT_S: Final = 5.0
-COMMAND_CONNECTIONS: Final = 1
-PIPELINE_MAX: Final = 1_000
 
 PASSING: Final = (
     ClusterDownError, MasterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError
 )  # fmt: skip
 PASSING_WORDS: Final = ("OOM", "MISCONF", "BUSY", "LOADING", "NOREPLICAS", "UNBLOCKED", "maxmemory")
 """Answers that tell of the server's state, and not of what it was asked."""
-
-Word = str | bytes | float
 
 
 class Wire:
@@ -49,33 +46,21 @@ class Wire:
     def __init__(self, url: str) -> None:
         self._owner = threading.get_ident()
         self._is_closed = False
-        self._asked = 0
-        self._answered = asyncio.Event()
-        self._answered.set()
-        self._turn = asyncio.Lock()  # first come, first served, which the pool does not promise
         options: dict[str, Any] = {
             "socket_timeout": TIMEOUT_S,
             "socket_connect_timeout": TIMEOUT_S,
             "protocol": 2,
         }
         asynchronous: Any = redis.asyncio  # its signatures are untyped in part
-        pool = asynchronous.BlockingConnectionPool.from_url(
-            url,
-            max_connections=COMMAND_CONNECTIONS,
-            timeout=TIMEOUT_S,
-            retry=AsyncRetry(NoBackoff(), 0),
-            **options,
-        )
-        self._client: Any = asynchronous.Redis(connection_pool=pool)
+        without_retries: dict[str, Any] = {"retry": AsyncRetry(NoBackoff(), 0), **options}
+        pool = asynchronous.ConnectionPool.from_url(url, decode_responses=True, **without_retries)
+        self._line = Line(pool.make_connection())
         blocking: Any = redis.Redis
         self._beside: Any = blocking.from_url(
             url, max_connections=1, retry=Retry(NoBackoff(), 0), **options
         )
-        for client in (self._client, self._beside):
-            client.response_callbacks.clear()  # answers as the server gives them
-        self._hints: Any = asynchronous.Redis.from_url(
-            url, max_connections=1, retry=AsyncRetry(NoBackoff(), 0), **options
-        )
+        self._beside.response_callbacks.clear()  # answers as the server gives them
+        self._hints: Any = asynchronous.Redis.from_url(url, max_connections=1, **without_retries)
 
     async def command(self, *words: Word) -> Any:
         """Run one command.
@@ -83,25 +68,23 @@ class Wire:
         Raises `StoreUnavailable`, after which it may have been carried out, or `StoreError` when
         it was refused for what it says.
         """
-        return _text(await self._raw(words))
+        if self._is_beside:
+            return _text(self._blocking(words))
+        return await _answer(self._asked(words))
 
     async def commands(self, asked: Sequence[Sequence[Word]]) -> list[Any]:
-        """Run commands that only read, many to a round trip."""
-        found: list[Any] = []
-        for start in range(0, len(asked), PIPELINE_MAX):
-            pipeline = self._client.pipeline(transaction=False)
-            for words in asked[start : start + PIPELINE_MAX]:
-                pipeline.execute_command(*words)
-            found += await self._answer(pipeline.execute)
-        return [_text(answer) for answer in found]
+        """Run commands that only read, all under way at once."""
+        return await _answer(asyncio.gather(*map(self._asked, asked)))
 
     async def raw(self, *words: Word) -> Any:
         """Run one command, and give its answer as bytes."""
-        return await self._raw(words)
+        if self._is_beside:
+            return self._blocking(words)
+        return await _answer(self._asked(words, raw=True))
 
     async def get_bytes(self, key: str) -> bytes | None:
         """Read a value as it is."""
-        value: bytes | None = await self._raw(("GET", key))
+        value: bytes | None = await self.raw("GET", key)
         return value
 
     def subscription(self) -> Any:
@@ -111,47 +94,35 @@ class Wire:
     async def close(self) -> None:
         """Wait for the answers to what was asked, and close every connection."""
         self._is_closed = True
-        await self._answered.wait()
-        await self._client.aclose()
-        await self._client.connection_pool.disconnect()
+        await self._line.close()
         await self._hints.aclose()
         self._beside.close()
 
-    async def _raw(self, words: Sequence[Word]) -> Any:
-        if threading.get_ident() != self._owner:
-            # The heartbeat's thread: the event loop of the others may be busy, which is why it
-            # beats there; it has nothing else to do than to wait.
-            return self._blocking(words)
-        return await self._answer(self._client.execute_command, *words)
+    @property
+    def _is_beside(self) -> bool:
+        """Whether this is the heartbeat's thread, which has nothing else to do than to wait.
 
-    async def _answer(self, ask: Any, *words: Word) -> Any:
+        It beats there because the event loop of the others may be busy.
+        """
+        return threading.get_ident() != self._owner
+
+    def _asked(self, words: Sequence[Word], *, raw: bool = False) -> Awaitable[Any]:
         if self._is_closed:
             raise StoreUnavailable("The store is closed.")
-        self._asked += 1
-        self._answered.clear()
-        try:
-            await self._take_turn()
-            try:
-                return await ask(*words)
-            finally:
-                self._turn.release()
-        except (RedisError, OSError) as error:
-            raise _told(error) from error
-        finally:
-            self._asked -= 1
-            if not self._asked:
-                self._answered.set()
-
-    async def _take_turn(self) -> None:
-        """Wait behind the earlier callers, and not for as many time-outs as there are of them."""
-        async with asyncio.timeout(TIMEOUT_S if self._turn.locked() else None):
-            await self._turn.acquire()
+        return self._line.ask(words, raw=raw)
 
     def _blocking(self, words: Sequence[Word]) -> Any:
         try:
             return self._beside.execute_command(*words)
         except (RedisError, OSError) as error:
             raise _told(error) from error
+
+
+async def _answer(asked: Awaitable[Any]) -> Any:
+    try:
+        return await asked
+    except (RedisError, OSError) as error:
+        raise _told(error) from error
 
 
 async def rest(seconds: float) -> None:

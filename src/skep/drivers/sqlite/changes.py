@@ -8,10 +8,11 @@ at once. `flush` writes the sheets; the writer calls it before it commits.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from skep.drivers.bell import rest_topic
 from skep.drivers.sqlite.db import Column, Db
 from skep.drivers.sqlite.lines import TASK_COLUMNS, TaskLine, task_line
 from skep.drivers.sqlite.purse import lose_calls
-from skep.policy.endings import ending, is_over, takes_grants
+from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
 from skep.records.errors import SwarmNotFound
 from skep.records.event import Remark
@@ -260,6 +261,7 @@ class Changes:
         """Write what the sheets hold."""
         sheets = list(self._sheets.values())
         self._sheets.clear()
+        self.topics.update(rest_topic(sheet.id) for sheet in sheets if _may_rest(sheet))
         self.db.run_many(WRITE_SWARM, [_swarm_row(sheet) for sheet in sheets])
         seats = [
             (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
@@ -338,6 +340,11 @@ class Changes:
         )
         sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
         return sheet
+
+
+def _may_rest(sheet: Sheet) -> bool:
+    """Say whether a changed swarm may be at rest; whoever hears of it looks for himself."""
+    return bool(sheet.events) and is_at_rest(sheet.status, sheet.counts, is_empty=True)
 
 
 def _swarm_row(sheet: Sheet) -> tuple[Column, ...]:

@@ -3,7 +3,7 @@
 Every process that waits binds one socket in a folder that belongs to the file. A writer lists the
 folder and tells the others what rang; whoever hears it rings its own bell. The name of a socket
 begins with what its process waits for, so that nobody is woken for nothing: `w` for work, `s` for
-the events of swarms. Who only writes binds none.
+the events of swarms, `r` for swarms that come to rest. Who only writes binds none.
 
 All of it is a hint, and the failure cases are few: without a folder, or with a path that is too
 long for a socket, there are no hints; a full queue drops the datagram, and a receiver that finds
@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from skep.drivers.bell import Bell
+from skep.drivers.bell import REST_PREFIX, Bell
 from skep.drivers.sqlite.changes import WORK_TOPIC
 from skep.ports.system import Chance, Clock
 
@@ -30,6 +30,7 @@ DATAGRAM_BYTES_MAX: Final = 1024
 EVERYTHING: Final = b"*"
 WORK: Final = "w"
 SWARMS: Final = "s"
+RESTS: Final = "r"
 QUEUE_FULL: Final = 10
 """The least that a socket's queue takes (net.unix.max_dgram_qlen); beyond it datagrams are lost."""
 
@@ -190,7 +191,9 @@ def _kinds(name: str) -> str:
 
 
 def _kind(topic: str) -> str:
-    return WORK if topic == WORK_TOPIC else SWARMS
+    if topic == WORK_TOPIC:
+        return WORK
+    return RESTS if topic.startswith(REST_PREFIX) else SWARMS
 
 
 def _datagram(topics: Iterable[str], kinds: str) -> bytes:

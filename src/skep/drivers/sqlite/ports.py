@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from skep.drivers.bell import Watch
+from skep.drivers.bell import Watch, rest_topic
 from skep.drivers.sqlite import (
     approving,
     claiming,
@@ -31,6 +31,7 @@ from skep.policy.bounds import (
     check_replies,
     check_settlements,
 )
+from skep.policy.endings import rests
 from skep.policy.fencing import is_current
 from skep.ports.system import Chance
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
@@ -100,7 +101,7 @@ class SqliteWork:
         )
         return await self._desk.watched(
             bool,
-            lambda: self._desk.writer.ask(command),
+            lambda: self._desk.writer.ask(command, lazily=True),
             topic=WORK_TOPIC,
             patience_s=patience_s,
         )
@@ -129,7 +130,8 @@ class SqliteLeases:
     async def renew(self, tokens: Sequence[Token], *, lease_s: float) -> Sequence[Beat]:
         """See `ports.store.Leases.renew`."""
         return await self._desk.writer.ask(
-            lambda changes: [leases.renew(changes, token, lease_s=lease_s) for token in tokens]
+            lambda changes: [leases.renew(changes, token, lease_s=lease_s) for token in tokens],
+            lazily=True,
         )
 
     async def reclaim(self, worker: WorkerId) -> int:
@@ -236,6 +238,12 @@ class SqliteRegistry:
     async def swarm(self, swarm: SwarmId) -> Swarm:
         """See `ports.store.Registry.swarm`."""
         return await self._desk.reader.ask(partial(reading.swarm, swarm_id=swarm))
+
+    async def rest(self, swarm: SwarmId, *, patience_s: float = 0.0) -> Swarm:
+        """See `ports.store.Registry.rest`."""
+        return await self._desk.watched(
+            rests, lambda: self.swarm(swarm), topic=rest_topic(swarm), patience_s=patience_s
+        )
 
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50

@@ -1,8 +1,10 @@
 """The two threads that own a connection: a writer that commits in groups, and a reader.
 
 Durability and order: commands run in the order in which they were asked for, and each answer is
-given only after the commit that holds it. A command that raises is undone alone: the group is
-rolled back and its commands are run again, each in its own transaction.
+given only after the commit that holds it, which is on the disk then. Commands of leases alone
+(`lazily`) may reach the disk with the next commit: a power cut voids leases anyway, and nothing is
+done under one before a commit that brings it along (docs/adr/0028). A command that raises is undone
+alone: the group is rolled back and its commands are run again, each in its own transaction.
 """
 
 import asyncio
@@ -38,6 +40,7 @@ class _Ask(Generic[Hand]):
 
     run: Callable[[Hand], object]
     future: asyncio.Future[object]
+    is_lazy: bool = False
     answer: object = None
     error: BaseException | None = None
     topics: set[str] = field(default_factory=set[str])
@@ -53,15 +56,16 @@ class _Thread(Generic[Hand]):
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    async def ask(self, run: Callable[[Hand], Answer]) -> Answer:
+    async def ask(self, run: Callable[[Hand], Answer], *, lazily: bool = False) -> Answer:
         """Have `run` called by the thread, and wait for its answer.
 
+        What is done `lazily` survives the process at once, and a power cut with what is done next.
         A caller that is cancelled meanwhile leaves the command to be carried out.
         """
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._asks.put(_Ask(run, future))
+        self._asks.put(_Ask(run, future, lazily))
         return cast("Answer", await future)
 
     async def close(self) -> None:
@@ -114,6 +118,7 @@ class Writer(_Thread[Changes]):
     def __init__(self, db: Db, clock: Clock, tell: Callable[[Collection[str]], None]) -> None:
         self._clock = clock
         self._tell = tell
+        self._is_lazy = False
         self._incarnation = str(db.value("SELECT value FROM meta WHERE name = 'incarnation'"))
         super().__init__(db, "skep-sqlite-writer")
 
@@ -128,6 +133,7 @@ class Writer(_Thread[Changes]):
     def _in_one_transaction(self, asks: Sequence[_Ask[Changes]]) -> bool:
         """Run the asks and commit; False when one of them raised and nothing was kept."""
         try:
+            self._sync(lazily=all(ask.is_lazy for ask in asks))
             self._begin()
             for ask in asks:
                 self._run(ask)
@@ -145,6 +151,12 @@ class Writer(_Thread[Changes]):
         ask.answer = ask.run(changes)
         changes.flush()
         ask.topics = changes.topics
+
+    def _sync(self, *, lazily: bool) -> None:
+        """Say whether the next commit waits for the disk."""
+        if lazily is not self._is_lazy:
+            self._db.run("PRAGMA synchronous = normal" if lazily else "PRAGMA synchronous = full")
+            self._is_lazy = lazily
 
     def _begin(self) -> None:
         for left in range(BUSY_TRIES, 0, -1):

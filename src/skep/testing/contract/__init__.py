@@ -31,6 +31,7 @@ from skep.testing.contract.purses import (
 )
 from skep.testing.contract.registry import RegistryContract
 from skep.testing.contract.reopening import ReopeningContract
+from skep.testing.contract.resting import RestingContract
 from skep.testing.contract.retention import HoldingsContract, RetentionContract
 from skep.testing.contract.settling import SettlingContract
 from skep.testing.contract.steering import SteeringContract
@@ -60,6 +61,7 @@ __all__ = [
     "RegistryContract",
     "ReopeningContract",
     "ReservationContract",
+    "RestingContract",
     "RetentionContract",
     "SettlingContract",
     "SteeringContract",

@@ -48,6 +48,7 @@
 -- skep:puts, skep:loose    zset   contents by the time of their last put; those without a user
 -- skep:ended               zset   swarms by the time of their end
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
+-- skep:rests               (channel) the id of each swarm that has come to rest
 --
 -- A member is <swarm>/<ordinal>/<key>, so that members of equal score stand in the order of the plan.
 

@@ -209,6 +209,14 @@ end
 
 local SHEET_FIELDS = {'status', 'sealed', 'cap', 'seq', 'deadline', 'ended_at', 'reason'}
 
+-- Whether a swarm may be at rest (policy/endings.py); whoever hears of it looks for himself.
+local function may_rest(s)
+  if ENDED[s.status] then return true end
+  if s.counts.running > 0 then return false end
+  return s.status == 'paused'
+    or s.counts.blocked > 0 and s.counts.ready + s.counts.sleeping == 0
+end
+
 local function write_sheet(ctx, s)
   local key, args = base(s.id), {}
   local function keep(name, value)
@@ -242,7 +250,10 @@ local function write_sheet(ctx, s)
   for i = 1, #s.events, 1000 do
     redis.call('RPUSH', key .. ':ev', unpack(s.events, i, math.min(i + 999, #s.events)))
   end
-  if #s.events > 0 then redis.call('PUBLISH', 'swarm:' .. s.id, s.seq) end
+  if #s.events > 0 then
+    redis.call('PUBLISH', 'swarm:' .. s.id, s.seq)
+    if may_rest(s) then redis.call('PUBLISH', 'skep:rests', s.id) end
+  end
 end
 
 -- Write the sheets and what was put off, and wake whoever waits; every operation that changes
