@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from skep.policy.reopening import nothing_to_retry
 from skep.records.codec import request_at, request_from, spec_from
@@ -176,6 +176,21 @@ def swarm_of(swarm: SwarmId, fields: Fields) -> Swarm:
         reason=fields["reason"],
         purse=purse_from(fields.get("purse")),
     )
+
+
+SEEN: Final = (
+    *("ordinal", "spec", "status", "unmet", "run", "attempt", "failures", "outcome", "reason"),
+    *("worker", "lease_until", "hard_until", "awaits", "wake_at", "started_at", "ended_at"),
+)
+"""The fields of a task in the order in which functions/85_reading.lua gives them."""
+
+
+def task_in(ref: TaskRef, row: Sequence[Any]) -> Task:
+    """Read a task as a function gave it; raises `TaskNotFound` when it gave none."""
+    if not row:
+        raise TaskNotFound(swarm=ref.swarm, task=ref.key)
+    fields = {name: text or "" for name, text in zip(SEEN, row, strict=False)}
+    return task_of(ref, fields, is_last=not row[len(SEEN)])
 
 
 def task_of(ref: TaskRef, fields: Fields, *, is_last: bool) -> Task:

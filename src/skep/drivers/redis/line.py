@@ -6,6 +6,7 @@ answer belongs to the longest waiting caller.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ class Line:
     sent and not answered; each of these commands may have been carried out.
     """
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, *, timeout_s: float) -> None:
         self._connection = connection
+        self._timeout_s = timeout_s
         self._unsent: deque[_Asked] = deque()
         self._sent: deque[_Asked] = deque()
         self._carrier: asyncio.Task[None] | None = None
@@ -72,7 +74,7 @@ class Line:
         try:
             while self._unsent or self._sent:
                 try:
-                    await self._exchange()
+                    await self._converse()
                 except Exception as error:  # noqa: BLE001 - nobody may be left waiting
                     await self._lose(error)
         finally:
@@ -80,13 +82,23 @@ class Line:
             if self._sent:  # cancelled, as its loop ends: the next answer is not the next asker's
                 await self._lose(exceptions.ConnectionError("The connection was given up."))
 
-    async def _exchange(self) -> None:
-        """Send what may go out now, and take the next answer."""
-        if self._unsent and len(self._sent) < WRITE_MAX:
-            await self._send()
+    async def _converse(self) -> None:
+        """Send what may go out and take the next answer, over and over, each in its time."""
+        loop = asyncio.get_running_loop()
+        # One timer for all of them: to set one up costs more than to read an answer.
+        async with asyncio.timeout(self._timeout_s) as limit:
+            while self._unsent or self._sent:
+                if self._unsent and len(self._sent) < WRITE_MAX:
+                    await self._send()
+                await self._take()
+                limit.reschedule(loop.time() + self._timeout_s)
+
+    async def _take(self) -> None:
         asked = self._sent[0]
         try:
-            answer = await self._connection.read_response(disable_decoding=asked.is_raw)
+            answer = await self._connection.read_response(
+                disable_decoding=asked.is_raw, timeout=math.inf
+            )
         except exceptions.ResponseError as refusal:
             self._sent.popleft().fail(refusal)
         else:
@@ -107,6 +119,5 @@ class Line:
 
 def _like(error: Exception) -> Exception:
     """The same error for each caller, for every one of them adds to its traceback."""
-    if isinstance(error, exceptions.TimeoutError | exceptions.ConnectionError):
-        return type(error)(*error.args)
-    return error
+    known = TimeoutError | exceptions.TimeoutError | exceptions.ConnectionError
+    return type(error)(*error.args) if isinstance(error, known) else error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from skep.drivers.bell import Watch, rest_topic
-from skep.drivers.redis import asks, letters, questions, reading
+from skep.drivers.redis import asks, letters, questions, reading, tasks
 from skep.drivers.redis.answers import (
     beat_of,
     grants_of,
@@ -296,11 +296,11 @@ class RedisRegistry:
 
     async def tasks(self, swarm: SwarmId) -> Sequence[Task]:
         """See `ports.store.Registry.tasks`."""
-        return await reading.tasks(self._desk.wire, swarm)
+        return await tasks.all_of(self._desk.life, swarm)
 
     async def read(self, refs: Sequence[TaskRef]) -> Sequence[Task]:
         """See `ports.store.Registry.read`."""
-        return await reading.read_tasks(self._desk.wire, refs)
+        return await tasks.some(self._desk.life, refs)
 
     async def artifacts(self, swarm: SwarmId) -> Sequence[tuple[TaskRef, Artifact]]:
         """See `ports.store.Registry.artifacts`."""

@@ -54,7 +54,7 @@ class Wire:
         asynchronous: Any = redis.asyncio  # its signatures are untyped in part
         without_retries: dict[str, Any] = {"retry": AsyncRetry(NoBackoff(), 0), **options}
         pool = asynchronous.ConnectionPool.from_url(url, decode_responses=True, **without_retries)
-        self._line = Line(pool.make_connection())
+        self._line = Line(pool.make_connection(), timeout_s=TIMEOUT_S)
         blocking: Any = redis.Redis
         self._beside: Any = blocking.from_url(
             url, max_connections=1, retry=Retry(NoBackoff(), 0), **options

@@ -34,6 +34,12 @@ redis.register_function{
   function_name = 'LIBRARY_pack', callback = served(pack), flags = {'no-writes'}
 }
 redis.register_function{
+  function_name = 'LIBRARY_some_tasks', callback = served(some_tasks), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_plan_tasks', callback = served(plan_tasks), flags = {'no-writes'}
+}
+redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
 }
 redis.register_function{
