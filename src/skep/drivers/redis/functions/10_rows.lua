@@ -3,6 +3,9 @@
 local SWARM_FIELDS = {
   'status', 'sealed', 'cap', 'priority', 'seq', 'timeout_s', 'deadline', 'ended_at', 'reason'
 }
+local SHEET_READ = {}  -- those, then the counts
+for i = 1, #SWARM_FIELDS do SHEET_READ[i] = SWARM_FIELDS[i] end
+for i = 1, #STATUSES do SHEET_READ[#SHEET_READ + 1] = 'n:' .. STATUSES[i] end
 local TASK_FIELDS = {
   'status', 'unmet', 'run', 'attempt', 'failures', 'nonce', 'spent', 'lane', 'ordinal',
   'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until', 'worker'
@@ -68,10 +71,7 @@ end
 local function sheet(ctx, id)
   local known = ctx.sheets[id]
   if known ~= nil then return known end
-  local fields = {}
-  for _, name in ipairs(SWARM_FIELDS) do fields[#fields + 1] = name end
-  for _, status in ipairs(STATUSES) do fields[#fields + 1] = 'n:' .. status end
-  local row = redis.call('HMGET', base(id), unpack(fields))
+  local row = redis.call('HMGET', base(id), unpack(SHEET_READ))
   if not row[1] then
     ctx.sheets[id] = false
     return false
@@ -81,7 +81,7 @@ local function sheet(ctx, id)
     seq = tonumber(row[5]), timeout_s = tonumber(row[6]), deadline = row[7], ended_at = row[8],
     reason = row[9], counts = {}, events = {}, was = row[1], stored = {}
   }
-  for i, name in ipairs(fields) do found.stored[name] = row[i] end
+  for i, name in ipairs(SHEET_READ) do found.stored[name] = row[i] end
   for i, status in ipairs(STATUSES) do
     found.counts[status] = tonumber(row[#SWARM_FIELDS + i])
   end
