@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 from skep.drivers.redis.answers import task_in
 from skep.drivers.redis.life import Life
 from skep.records.errors import SwarmNotFound
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.task import Task
+
+Row: TypeAlias = Sequence[Any]
 
 READ_MAX: Final = 256
 """Tasks read by one call: about 2 ms of the server's time."""
@@ -22,10 +24,8 @@ async def some(life: Life, refs: Sequence[TaskRef]) -> list[Task]:
         asked = list(own)
         for start in range(0, len(asked), READ_MAX):
             part = asked[start : start + READ_MAX]
-            rows = await life.call("some_tasks", swarm, *(ref.key for ref in part))
-            found += [
-                task_in(ref, row) for ref, row in zip(part, rows or [[]] * len(part), strict=True)
-            ]
+            rows: list[Row] = await life.call("some_tasks", swarm, *(ref.key for ref in part))
+            found += map(task_in, part, rows or [()] * len(part))
     return found
 
 
