@@ -7,7 +7,7 @@ from typing import Final
 
 THROUGHPUT: Final = frozenset({"queue", "latency", "dags"})
 ENGINE: Final = THROUGHPUT | {"sleepers", "kill"}
-OWN: Final = ENGINE | {"singles", "many-sleepers", "takeover", "steps", "fair", "idle"}
+OWN: Final = ENGINE | {"singles", "many-sleepers", "takeover", "steps", "fair", "idle", "crowd"}
 AGENTS: Final = frozenset({"turns", "waiting"})
 
 

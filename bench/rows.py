@@ -189,6 +189,19 @@ _ALL: Final = (
         cap_s=30,
     ),
     Row(
+        name="crowd",
+        title="a claim of one task: from one swarm, and from 100 beside 10,000 that sleep",
+        metrics=(
+            _time("claim_alone", "a claim, one swarm there is", "us"),
+            _time("claim_crowd", "a claim, 100 eligible beside 10,000 idle", "us"),
+            _time("claim_growth", "a claim in the crowd / alone", "x", must="<= 1.5"),
+        ),
+        quick=200,
+        full=10_000,
+        deep=10_000,
+        cap_s=60,
+    ),
+    Row(
         name="turns",
         title="agent runs of 3 turns and 2 tool calls, scripted model, 64 at once",
         metrics=(_time("turn", "an agent's turn", "us", must="<= 100"),),

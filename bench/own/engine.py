@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
+from statistics import median
 from time import monotonic
 from typing import Any, Final, cast
 
@@ -24,6 +25,8 @@ from bench.stage.order import Order
 from bench.stage.workers import Workers, module, rss_bytes
 from skep.compose import WorkerOptions, open_fleet, working
 from skep.hive.fleet import Fleet
+from skep.records.ids import WorkerId
+from skep.records.lease import Offer
 from skep.records.values import Json
 from skep.settings import read_settings
 
@@ -42,6 +45,9 @@ AGENTS: Final = 1_000
 CALLERS: Final = 16
 SINGLE_CALLERS: Final = 256
 LOGS_READ: Final = 20
+CLAIMS: Final = 500
+ELIGIBLE: Final = 100
+ASLEEP_S: Final = 3_600.0
 IDENTITY: Final = "bench-worker"
 
 
@@ -155,7 +161,12 @@ class Skep(Contestant):
 
     @override
     def plays(self) -> Mapping[str, Callable[[], Awaitable[Figures]]]:
-        return {"steps": self._steps, "fair": self._fair, "idle": self._idle}
+        return {
+            "steps": self._steps,
+            "fair": self._fair,
+            "idle": self._idle,
+            "crowd": self._crowd,
+        }
 
     async def _steps(self) -> Figures:
         """Have an agent take steps and time them."""
@@ -190,6 +201,35 @@ class Skep(Contestant):
         if self.order.url:
             figures["connections"] = max(own, self._connections() - own)
         return figures
+
+    async def _crowd(self) -> Figures:
+        """Time claims of one task: with one swarm in the store, then in a crowd of them."""
+        many = [self._task("work", number) for number in range(CLAIMS)]
+        await self._fleet.submit("Alone", many, queue="alone", max_agents=AGENTS)
+        alone_s = await self._claimed("alone")
+        idle = [self._task("work", 0, delay_s=ASLEEP_S)]
+        await self._submit((idle for _ in range(self.order.count)), callers=SINGLE_CALLERS)
+        few = [self._task("work", number) for number in range(CLAIMS // ELIGIBLE)]
+        await self._submit((few for _ in range(ELIGIBLE)), callers=CALLERS)
+        crowd_s = await self._claimed("default")
+        return {
+            "claim_alone": alone_s * 1e6,
+            "claim_crowd": crowd_s * 1e6,
+            "claim_growth": crowd_s / alone_s,
+        }
+
+    async def _claimed(self, queue: str) -> float:
+        """Claim task after task of a queue; gives the median of the time that one takes."""
+        needs = self._task("work", 0).needs
+        offer = Offer(
+            worker=WorkerId(IDENTITY), queues=frozenset({queue}), capabilities=frozenset(needs)
+        )
+        taken: list[float] = []
+        for _ in range(CLAIMS):
+            before = monotonic()
+            (_,) = await self._fleet.store.work.claim(offer, limit=1)
+            taken.append(monotonic() - before)
+        return median(taken)
 
     def _stored_bytes(self) -> float:
         """What the store takes: memory of the server, or the file and its log."""
@@ -235,7 +275,12 @@ class Skep(Contestant):
         return [root, *leaves, self._task("work", first + width + 1, after=leaves)]
 
     def _task(
-        self, agent: str, number: int, *, after: Sequence[skep.TaskSpec] = ()
+        self,
+        agent: str,
+        number: int,
+        *,
+        after: Sequence[skep.TaskSpec] = (),
+        delay_s: float = 0.0,
     ) -> skep.TaskSpec:
         told: dict[str, Json] = {"number": number, "payload": self.order.payload}
         if agent == "nap":
@@ -246,6 +291,7 @@ class Skep(Contestant):
             kind=skep.AgentKind.FUNCTION,
             input=told,
             after=tuple(task.key for task in after),
+            delay_s=delay_s,
         )
 
 
