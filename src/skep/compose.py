@@ -20,6 +20,7 @@ from skep.agent.brief import Performer
 from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER, FunctionPerformer, Roster
 from skep.agent.hints import Listener
+from skep.drivers.collector import eased_collector, set_aside
 from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.caretaker import Caretaker
@@ -172,11 +173,12 @@ async def working(
             witness=options.witness,
         )
         scheduler, caretaker = TaskScheduler(fleet.store.leases), _caretaker(fleet, settings)
-        async with (
-            aclosing(performers),
-            Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime,
-        ):
-            yield runtime
+        with eased_collector():
+            async with (
+                aclosing(performers),
+                Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime,
+            ):
+                yield runtime
 
 
 @asynccontextmanager
@@ -388,6 +390,7 @@ class _Performers(Mapping[AgentKind, Performer]):
             answer_tokens_max=self._settings.patience.answer_tokens_max,
             prices=Prices(told=self._settings.prices),
         )
+        set_aside()
         return LoopPerformer(asker)
 
     def _client(self) -> object:
