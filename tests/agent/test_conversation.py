@@ -1,6 +1,14 @@
 """The fingerprint of a conversation: it grows with what is said, and nothing else."""
 
-from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserPromptPart
+from pydantic_ai.messages import (
+    ModelRequest,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+    ToolReturnPart,
+    UserPromptPart,
+)
 
 from skep.agent.conversation import Conversation
 
@@ -33,3 +41,29 @@ def test_who_answered_and_what_it_cost_is_no_part_of_it() -> None:
     )
 
     assert first.fingerprint == second.fingerprint
+
+
+def test_the_fingerprints_of_earlier_versions_still_hold() -> None:
+    """A run that began before an update does not diverge after it: these were computed before."""
+    opened = ModelRequest(parts=[UserPromptPart("Look it up.")], instructions="You look things up.")
+    conversation = Conversation(opened, ground=["m", []])
+    fingerprints = [conversation.fingerprint]
+
+    calls = [
+        ToolCallPart("read_file", {"path": "a.txt", "lines": None}, "call-1"),
+        ToolCallPart("search", '{"text": "bee"}', "call-2"),
+    ]
+    returned = {"text": "é", "lines": 2, "is_whole": True}
+    refused = ToolReturnPart("search", "No such text.", "call-2", outcome="retried")
+    for message in (
+        ModelResponse(parts=[ThinkingPart("Hm."), TextPart("I look."), *calls]),
+        ModelRequest(parts=[ToolReturnPart("read_file", returned, "call-1"), refused]),
+    ):
+        conversation.extend(message)
+        fingerprints.append(conversation.fingerprint)
+
+    assert [each[:16] for each in fingerprints] == [
+        "9cf54cbbd8e1858f",
+        "62eee0757c5dde62",
+        "af7be3f06a5fc429",
+    ]

@@ -1,12 +1,16 @@
 """The loop: prompt, model, tools, model, …, each journaled, and what goes wrong in between."""
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic_ai.exceptions import ModelRetry, ToolFailed
+from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart
+from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.settings import ModelSettings
+from typing_extensions import override
 
 from skep.agent import toolbox
 from skep.agent.asking import Asker
@@ -14,6 +18,7 @@ from skep.agent.attempt import Bench, attempt
 from skep.agent.catalog import Catalog
 from skep.agent.charter import draw_charter
 from skep.agent.loop import TURNS_MAX, LoopPerformer
+from skep.agent.messages import written
 from skep.agent.tools.shelf import SHELF
 from skep.drivers.memory import MemoryStore
 from skep.records.codec import charter_bytes
@@ -22,6 +27,7 @@ from skep.records.ids import SwarmId, TaskKey, WorkerId
 from skep.records.lease import Grant, Offer
 from skep.records.outcome import Failed, Outcome, Retried, Succeeded
 from skep.records.role import Role
+from skep.records.step import Record
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
 from skep.testing.chance import SeededChance
@@ -87,6 +93,33 @@ class Hive:
         return await self.attempt(ScriptedModel(script))
 
 
+class Overtaken(ScriptedModel):
+    """A model that, before it answers, lets an earlier attempt record its own answer."""
+
+    def __init__(self, hive: Hive, dead: Grant, script: Sequence[Line]) -> None:
+        super().__init__(script)
+        self._hive = hive
+        self._dead = dead
+
+    @override
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        journal = self._hive.store.journal
+        (step,) = await journal.read(self._dead.token.ref, run=1)
+        record = Record(
+            token=self._dead.token,
+            key=step.key,
+            fingerprint=step.fingerprint,
+            value=written(ModelResponse(parts=[TextPart("I came first.")])),
+        )
+        await journal.write([record])
+        return await super().request(messages, model_settings, model_request_parameters)
+
+
 @pytest.fixture
 def hive(folder: Path, write: Callable[..., Path]) -> Hive:
     """A hive on a workspace of two files."""
@@ -145,6 +178,18 @@ async def test_a_takeover_asks_only_what_has_no_recorded_answer(hive: Hive) -> N
 
     assert value_of(outcome) == {"text": "Two files."}
     assert (dying.asked, heir.asked) == (2, 1)
+
+
+async def test_the_answer_that_stands_in_the_store_is_used(hive: Hive) -> None:
+    """Where a dead attempt's answer came in first, that one counts and not the one just made."""
+    await hive.submit()
+    dead, grant = await hive.claim(), await hive.claim()
+    model = Overtaken(hive, dead, ["I am too late."])
+
+    outcome = await attempt(grant, hive.bench(model))
+
+    assert value_of(outcome) == {"text": "I came first."}
+    assert model.asked == 1
 
 
 async def test_a_call_that_does_not_fit_goes_back_to_the_model(hive: Hive) -> None:

@@ -17,9 +17,9 @@ from pydantic_ai.messages import (
     UserContent,
     UserPromptPart,
 )
-from pydantic_core import to_jsonable_python
 
 from skep.agent.brief import Brief, Finding
+from skep.agent.messages import essence
 from skep.agent.toolbox import ToolRefusal
 from skep.records.role import Role
 from skep.records.values import Digest, Json, canonical, digest_of
@@ -51,7 +51,7 @@ class Conversation:
     def extend(self, message: ModelRequest | ModelResponse) -> None:
         """Append a message and chain the fingerprint over it."""
         self.messages.append(message)
-        self.fingerprint = digest_of(canonical([self.fingerprint, _essence(message)]))
+        self.fingerprint = digest_of(canonical([self.fingerprint, essence(message)]))
 
 
 def opening(
@@ -105,14 +105,3 @@ def _handed_over(finding: Finding) -> str:
         return f"{header}\n\n{finding.value['text']}"
     told = finding.reason if finding.value is None else canonical(finding.value)
     return f"{header}\n\n{told}"
-
-
-def _essence(message: ModelRequest | ModelResponse) -> Json:
-    """What of a message matters to a model: all of it but times, costs and the run's own ids."""
-    fields = cast("dict[str, Json]", to_jsonable_python(message))
-    parts = cast("list[dict[str, Json]]", fields["parts"])
-    kept = [{name: part[name] for name in part if name in _TELLING} for part in parts]
-    return [fields["kind"], fields.get("instructions"), cast("Json", kept)]
-
-
-_TELLING = frozenset({"part_kind", "content", "tool_name", "tool_call_id", "args", "outcome"})

@@ -17,9 +17,11 @@ from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.purse import NOTHING, Amount, total
 from skep.records.step import Effect, Intent, Lapse, Record, Step, StepState, StepVerdict
-from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, digest_of, parsed
+from skep.records.values import BlobRef, Digest, Json, canonical, digest_of, parsed, referred
 
 Call: TypeAlias = Callable[[], Awaitable[Json]]
+TextCall: TypeAlias = Callable[[], Awaitable[str]]
+"""Gives its value as JSON text, written as it is to be stored."""
 
 
 class UnknownEffect(SkepError):
@@ -71,9 +73,9 @@ class RunJournal:
         self._journal = journal
         self._blobs = blobs
         self._token = token
-        self._chance = chance
         self._steps: Mapping[str, Step] = {}
         self._used: set[str] = set()
+        self._announcer = chance.nonce()
 
     async def replay(self) -> int:
         """Read what earlier attempts of this run recorded; returns how many steps there are."""
@@ -96,6 +98,19 @@ class RunJournal:
         when the call may have been made and must not be repeated, `Fenced` when the lease was
         lost, and whatever the call raises.
         """
+
+        async def written() -> str:
+            return canonical(await call())
+
+        return parsed(await self.text_step(key, request, written, effect=effect, bill=bill))
+
+    async def text_step(
+        self, key: str, request: Json, call: TextCall, *, effect: Effect, bill: Bill | None = None
+    ) -> str:
+        """As `step`, for a call that gives JSON text; gives the text that is stored.
+
+        Whoever gets back the very text that was handed in may go on with what it was written from.
+        """
         self.use(key)
         fingerprint = digest_of(canonical(request))
         known = self._steps.get(key)
@@ -105,11 +120,11 @@ class RunJournal:
         if found is not None:
             return await self._full(found)
         try:
-            value = await call()
+            text = await call()
         except Exception:
             await self._lapse(key, fingerprint, bill)
             raise
-        return await self._record(key, fingerprint, value, bill=bill)
+        return await self._record(key, fingerprint, text, bill=bill)
 
     def is_recorded(self, key: str) -> bool:
         """Say whether an earlier attempt of this run recorded a step."""
@@ -152,7 +167,7 @@ class RunJournal:
             key=key,
             fingerprint=fingerprint,
             effect=effect,
-            intent=self._chance.nonce(),
+            intent=f"{self._announcer}.{len(self._used)}",
             reserve=bill.reserve if bill else None,
         )
         (answer,) = await self._journal.write([intent])
@@ -162,36 +177,33 @@ class RunJournal:
             raise refusal_of(answer.verdict, key)
         return None
 
-    async def _record(
-        self, key: str, fingerprint: Digest, value: Json, *, bill: Bill | None
-    ) -> Json:
-        text = await self._stored(value)
+    async def _record(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
         record = Record(
             token=self._token,
             key=key,
             fingerprint=fingerprint,
-            value=text,
+            value=await self._stored(text),
             usage=(bill.taken or NOTHING) if bill else None,
             payee=bill.payee if bill else "",
         )
         (answer,) = await self._journal.write([record])
         if answer.verdict is not StepVerdict.RECORDED:
             raise refusal_of(answer.verdict, key)
-        return await self._full(answer.value)
+        return text if answer.value == text else await self._full(answer.value)
 
-    async def _stored(self, value: Json) -> str:
-        """Write a value as its record holds it: itself, or a reference when it is too large."""
-        text = canonical(value)
+    async def _stored(self, text: str) -> str:
+        """Give what the record of a text holds: itself, or a reference when it is too large."""
+        if len(text) <= VALUE_BYTES_MAX and text.isascii():
+            return text
         content = text.encode()
         if len(content) <= VALUE_BYTES_MAX:
             return text
         (digest,) = await self._blobs.put([content])
         return canonical(BlobRef(digest=digest, size_bytes=len(content)).as_json())
 
-    async def _full(self, text: str | None) -> Json:
-        value = parsed(text or _NULL)
-        ref = blob_ref(value)
-        return parsed((await self._blobs.get(ref.digest)).decode()) if ref else value
+    async def _full(self, text: str | None) -> str:
+        digest = referred(text or _NULL)
+        return (await self._blobs.get(digest)).decode() if digest else (text or _NULL)
 
 
 _NULL: Final = "null"

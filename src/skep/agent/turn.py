@@ -5,23 +5,28 @@ itself. The original stays in the journal: nothing of it is stored again, and no
 """
 
 from collections.abc import Sequence
-from typing import Final, cast
+from dataclasses import dataclass
+from typing import Final
 
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import ModelMessage, ModelResponse
 from pydantic_ai.models import ModelRequestParameters
 
 from skep.agent.compaction import Compaction
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
-from skep.agent.journal import Bill, Call
+from skep.agent.hints import Listener
+from skep.agent.journal import Bill
+from skep.agent.messages import answer_of, is_as_written, written
 from skep.agent.talk import Talk
 from skep.policy.faults import Fault
 from skep.records.purse import UNLIMITED
 from skep.records.step import Effect
-from skep.records.values import Json
+from skep.records.values import canonical
 
 CONTEXT_FULL: Final = "$context_full"
 """The one key of a model step's value when the conversation was too long for the model."""
+
+_FULL_BEGINS: Final = f'{{"{CONTEXT_FULL}":'
 
 
 async def ask(talk: Talk, turn: int) -> ModelResponse:
@@ -30,27 +35,86 @@ async def ask(talk: Talk, turn: int) -> ModelResponse:
     Raises `AttemptFailed` when no model of the chain answered, or the conversation is too long
     even in short.
     """
-    stored = await _step(talk, f"turn/{turn}/model")
-    if _is_full(stored):
+    answer = await _next(talk, f"turn/{turn}/model")
+    if answer is None:
         await _compact(talk, turn)
-        stored = await _step(talk, f"turn/{turn}/model/compacted")
-    return _read(talk, stored)
+        answer = await _next(talk, f"turn/{turn}/model/compacted")
+    return _short_enough(talk, answer)
 
 
-async def _step(talk: Talk, key: str) -> Json:
-    bill = _bill(talk, key, talk.conversation.messages, parameters=talk.parameters)
+async def _next(talk: Talk, key: str) -> ModelResponse | None:
+    messages = talk.conversation.messages
+    listener, parameters = talk.brief.listener, talk.parameters
+    return await _answer(talk, key, messages, parameters=parameters, listener=listener)
 
-    async def made() -> Json:
-        brief, conversation = talk.brief, talk.conversation.messages
-        heard = brief.listener.listen(brief.grant.token.ref) if brief.listener else None
-        answer = await talk.asker.ask(
-            talk.chain, conversation, talk.parameters, now=brief.clock.now, heard=heard, bill=bill
-        )
-        return _written(answer)
 
-    return await talk.brief.journal.step(
-        key, talk.conversation.fingerprint, _or_full(made), effect=Effect.PURE, bill=bill
+async def _compact(talk: Talk, turn: int) -> None:
+    """Take the conversation up anew, from the model's own summary of it."""
+    compaction = Compaction.of(talk.conversation.messages)
+    if compaction is None:
+        raise _too_long(talk)
+    asked: list[ModelMessage] = [compaction.request]
+    parameters = ModelRequestParameters()
+    summary = await _answer(talk, f"turn/{turn}/summary", asked, parameters=parameters)
+    talk.conversation.restart(compaction.begun_anew(_short_enough(talk, summary)))
+
+
+async def _answer(
+    talk: Talk,
+    key: str,
+    messages: list[ModelMessage],
+    *,
+    parameters: ModelRequestParameters,
+    listener: Listener | None = None,
+) -> ModelResponse | None:
+    """Give the answer to messages, as one step; None when they are too long for the model."""
+    bill = _bill(talk, key, messages, parameters=parameters)
+    request = _Request(
+        talk=talk, messages=messages, parameters=parameters, bill=bill, listener=listener
     )
+    fingerprint = talk.conversation.fingerprint
+    stored = await talk.brief.journal.text_step(
+        key, fingerprint, request.make, effect=Effect.PURE, bill=bill
+    )
+    return request.read(stored)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Request:
+    """One request of a model, and what came of it here: its answer, and the text of that."""
+
+    talk: Talk
+    messages: list[ModelMessage]
+    parameters: ModelRequestParameters
+    bill: Bill | None
+    listener: Listener | None
+    answer: ModelResponse | None = None
+    text: str = ""
+
+    async def make(self) -> str:
+        """Ask, and write the answer down.
+
+        That a conversation is too long is recorded too, so that a takeover need not find it out.
+        """
+        brief, talk = self.talk.brief, self.talk
+        heard = self.listener.listen(brief.grant.token.ref) if self.listener else None
+        bill, now = self.bill, brief.clock.now
+        try:
+            self.answer = await talk.asker.ask(
+                talk.chain, self.messages, self.parameters, now=now, heard=heard, bill=bill
+            )
+        except AttemptFailed as error:
+            if error.failure.code != Fault.CONTEXT_FULL:
+                raise
+            return canonical({CONTEXT_FULL: error.failure.message})
+        self.text = written(self.answer)
+        return self.text
+
+    def read(self, stored: str) -> ModelResponse | None:
+        """Give the answer that is stored; None when it says that the messages are too long."""
+        if stored == self.text and self.answer is not None and is_as_written(self.answer):
+            return self.answer
+        return None if stored.startswith(_FULL_BEGINS) else answer_of(stored)
 
 
 def _bill(
@@ -63,59 +127,10 @@ def _bill(
     return talk.asker.bill(talk.chain, messages, parameters, budget=budget)
 
 
-async def _compact(talk: Talk, turn: int) -> None:
-    """Take the conversation up anew, from the model's own summary of it."""
-    compaction = Compaction.of(talk.conversation.messages)
-    if compaction is None:
+def _short_enough(talk: Talk, answer: ModelResponse | None) -> ModelResponse:
+    if answer is None:
         raise _too_long(talk)
-    asked, parameters = [compaction.request], ModelRequestParameters()
-    key = f"turn/{turn}/summary"
-    bill = _bill(talk, key, asked, parameters=parameters)
-
-    async def made() -> Json:
-        answer = await talk.asker.ask(
-            talk.chain, [*asked], parameters, now=talk.brief.clock.now, bill=bill
-        )
-        return _written(answer)
-
-    stored = await talk.brief.journal.step(
-        key,
-        talk.conversation.fingerprint,
-        _or_full(made),
-        effect=Effect.PURE,
-        bill=bill,
-    )
-    talk.conversation.restart(compaction.begun_anew(_read(talk, stored)))
-
-
-def _or_full(made: Call) -> Call:
-    """Record that a conversation is too long, so that a takeover need not find it out again."""
-
-    async def call() -> Json:
-        try:
-            return await made()
-        except AttemptFailed as error:
-            if error.failure.code != Fault.CONTEXT_FULL:
-                raise
-            return {CONTEXT_FULL: error.failure.message}
-
-    return call
-
-
-def _is_full(stored: Json) -> bool:
-    return isinstance(stored, dict) and set(stored) == {CONTEXT_FULL}
-
-
-def _read(talk: Talk, stored: Json) -> ModelResponse:
-    if _is_full(stored):
-        raise _too_long(talk)
-    (answer,) = ModelMessagesTypeAdapter.validate_python([stored])
-    assert isinstance(answer, ModelResponse)
     return answer
-
-
-def _written(answer: ModelResponse) -> Json:
-    return cast("Json", ModelMessagesTypeAdapter.dump_python([answer], mode="json")[0])
 
 
 def _too_long(talk: Talk) -> AttemptFailed:
