@@ -51,6 +51,24 @@ async def test_tools_are_called_side_by_side_and_their_results_sent_back(
     assert first.is_streamed is streams or protocol == "anthropic"
 
 
+@protocols
+async def test_every_request_has_the_instructions_of_the_role(
+    protocol: Protocol, open_desk: OpenDesk
+) -> None:
+    """Those after two turns of tools, and after a nudge, as well as the first."""
+    scenes: list[Scene] = [
+        Says(calls=[("inventory", {})]),
+        Says(calls=[("todos", {})]),
+        Says(),
+        Says(text="Done."),
+    ]
+    async with Stub(scenes) as stub, open_desk(stub, Wish(model=f"{protocol}:stub")) as desk:
+        outcome = await desk.attempt()
+
+    assert isinstance(outcome, Succeeded), outcome
+    assert ["You gather." in asked.text for asked in stub.ledger] == [True] * 4
+
+
 @ways
 @protocols
 async def test_a_call_that_does_not_fit_goes_back_to_the_model(

@@ -12,8 +12,15 @@ from pathlib import Path
 from typing import Final, cast
 
 from pydantic_ai.exceptions import ModelRetry, ToolFailed
-from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
+from pydantic_ai.messages import (
+    InstructionPart,
+    ModelResponse,
+    TextPart,
+    ToolCallPart,
+    ToolReturnPart,
+)
 from pydantic_ai.models import ModelRequestParameters
+from pydantic_ai.tools import ToolDefinition
 from pydantic_core import to_jsonable_python
 
 from skep.agent.approving import AwaitsDecision
@@ -34,7 +41,7 @@ from skep.agent.workspace import Workspace
 from skep.policy.faults import Fault
 from skep.records.errors import AgentUnknown, InvalidInput, SkepError
 from skep.records.outcome import ErrorClass, Failure
-from skep.records.role import Charter, chain_of
+from skep.records.role import Charter, Role, chain_of
 from skep.records.task import AgentKind
 from skep.records.values import Json, canonical
 
@@ -89,9 +96,16 @@ async def _begin(brief: Brief, asker: Asker) -> Talk:
         asker=asker,
         toolbox=toolbox,
         returns=returns,
-        parameters=returns.asked_for(ModelRequestParameters(function_tools=definitions)),
+        parameters=returns.asked_for(_parameters(role, definitions)),
         conversation=Conversation(opening(brief, role, files, words=returns.words), ground=ground),
     )
+
+
+def _parameters(role: Role, tools: list[ToolDefinition]) -> ModelRequestParameters:
+    # Said here and not by the opening alone: of a conversation's instructions pydantic-ai sends
+    # those of the last two requests, and so none once the opening lies further back.
+    parts = [InstructionPart(content=role.instructions)]
+    return ModelRequestParameters(function_tools=tools, instruction_parts=parts)
 
 
 async def _follow(talk: Talk, response: ModelResponse, *, turn: int) -> Work | None:
