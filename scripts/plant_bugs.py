@@ -874,8 +874,8 @@ BUGS: Final = (
     Bug(
         name="settlement-offered-once",
         file="hive/settlement.py",
-        old="for _ in range(TRIES_MAX - 1):",
-        new="for _ in range(0):",
+        old="for tried in range(TRIES_MAX - 1):",
+        new="for tried in range(0):",
         breaks="I16 Idempotence: offered until it is answered",
     ),
     Bug(
@@ -888,8 +888,8 @@ BUGS: Final = (
     Bug(
         name="own-value-before-the-stored",
         file="agent/journal.py",
-        old="        return await self._full(answer.value)\n",
-        new="        return value\n",
+        old="return text if answer.value == text else await self._full(answer.value)",
+        new="return text",
         breaks="I19 Write once",
     ),
     Bug(
@@ -923,8 +923,8 @@ BUGS: Final = (
     Bug(
         name="large-value-by-its-reference",
         file="agent/journal.py",
-        old="if ref else value\n",
-        new="if ref is None else value\n",
+        old="if digest else (text or _NULL)",
+        new="if digest is None else (text or _NULL)",
         breaks="I19 Write once: the value in full",
     ),
     Bug(

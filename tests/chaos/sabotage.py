@@ -69,12 +69,12 @@ SABOTAGES: Final = (
         if found is not None:
             return await self._full(found)
         try:
-            value = await call()
+            text = await call()
         except Exception:
             await self._lapse(key, fingerprint, bill)
             raise
 """,
-        new="""        value = await call()
+        new="""        text = await call()
         found = await self._announce(key, fingerprint, effect, bill=bill)
         if found is not None:
             return await self._full(found)
