@@ -874,8 +874,8 @@ BUGS: Final = (
     Bug(
         name="settlement-offered-once",
         file="hive/settlement.py",
-        old="for tried in range(TRIES_MAX - 1):",
-        new="for tried in range(0):",
+        old="for rest_s in RESTS:",
+        new="for rest_s in ():",
         breaks="I16 Idempotence: offered until it is answered",
     ),
     Bug(
@@ -884,6 +884,13 @@ BUGS: Final = (
         old="self.leases.sweep()",
         new="self.leases.sweep(limit=0)",
         breaks="I34 A dead worker's task runs elsewhere",
+    ),
+    Bug(
+        name="answer-recorded-once",
+        file="agent/journal.py",
+        old="for rest_s in RESTS:",
+        new="for rest_s in ():",
+        breaks="I22 Pay once: an answer that was made is kept while the store is away",
     ),
     Bug(
         name="own-value-before-the-stored",

@@ -37,7 +37,9 @@ async def journal_of(store: InspectableStore, budget: Budget) -> RunJournal:
     """Begin the one task of swarm `s`."""
     await submit(store, "s", task("a"), budget=budget)
     token = (await claim_one(store)).token
-    return RunJournal(store.journal, store.blobs, token=token, chance=SeededChance(2))
+    return RunJournal(
+        store.journal, store.blobs, token=token, clock=ManualClock(), chance=SeededChance(2)
+    )
 
 
 async def purse_of(store: InspectableStore) -> Purse:

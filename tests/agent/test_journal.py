@@ -1,17 +1,19 @@
 """The journal of an attempt: recorded calls are never made again, and doubt stops the task."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
+from typing_extensions import override
 
 from skep.agent.journal import RunJournal, UnknownEffect
 from skep.drivers.memory import MemoryStore
+from skep.ports.store import Journal
 from skep.records.command import Submission
-from skep.records.errors import Diverged, Fenced
-from skep.records.ids import SwarmId, TaskKey, WorkerId
+from skep.records.errors import Diverged, Fenced, StoreUnavailable
+from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Grant, Offer
 from skep.records.limits import VALUE_BYTES_MAX
-from skep.records.step import Effect
+from skep.records.step import Effect, Entry, Record, Step, StepAnswer, StepState
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Json
@@ -19,6 +21,34 @@ from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 
 LEASE_S = 5.0
+
+
+class Impatient(ManualClock):
+    """A clock on which nobody has to wait."""
+
+    @override
+    async def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
+
+class Losing:
+    """A journal that loses the call of a result, then its reply, and answers from then on."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._faults = ["call", "reply"]
+
+    async def write(self, entries: Sequence[Entry]) -> Sequence[StepAnswer]:
+        """Write, unless it is a result and a fault is left."""
+        fault = self._faults.pop(0) if isinstance(entries[0], Record) and self._faults else ""
+        answers = await self._journal.write(entries) if fault != "call" else ()
+        if fault:
+            raise StoreUnavailable
+        return answers
+
+    async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
+        """Read."""
+        return await self._journal.read(ref, run=run)
 
 
 class Desk:
@@ -45,7 +75,11 @@ class Desk:
         await self.store.leases.sweep()
         (grant,) = await self.store.work.claim(Offer(worker=WorkerId("w")), limit=1)
         journal = RunJournal(
-            self.store.journal, self.store.blobs, token=grant.token, chance=self.chance
+            self.store.journal,
+            self.store.blobs,
+            token=grant.token,
+            clock=self.clock,
+            chance=self.chance,
         )
         await journal.replay()
         return grant, journal
@@ -93,11 +127,34 @@ async def test_what_was_recorded_since_the_run_was_read_is_found_and_not_called_
 ) -> None:
     """The answer to the intent brings a value that the replay could not know of."""
     grant, journal = await desk.attempt()
-    beside = RunJournal(desk.store.journal, desk.store.blobs, token=grant.token, chance=desk.chance)
+    beside = RunJournal(
+        desk.store.journal,
+        desk.store.blobs,
+        token=grant.token,
+        clock=desk.clock,
+        chance=desk.chance,
+    )
     await journal.step("a", "ask", desk.call(1), effect=Effect.PURE)
 
     assert await beside.step("a", "ask", desk.call(2), effect=Effect.PURE) == 1
     assert desk.calls == ["1"]
+
+
+async def test_an_answer_that_was_made_is_kept_while_the_store_is_away(desk: Desk) -> None:
+    """A store that loses calls, or their replies, has the answer in the end; it was asked once."""
+    grant, _ = await desk.attempt()
+    journal = RunJournal(
+        Losing(desk.store.journal),
+        desk.store.blobs,
+        token=grant.token,
+        clock=Impatient(),
+        chance=desk.chance,
+    )
+
+    assert await journal.step("a", "ask", desk.call(1), effect=Effect.ONCE) == 1
+    assert desk.calls == ["1"]
+    [step] = await desk.store.journal.read(grant.token.ref, run=1)
+    assert (step.state, step.calls) == (StepState.RECORDED, 1)
 
 
 async def test_an_open_step_is_called_again_when_that_is_harmless(desk: Desk) -> None:

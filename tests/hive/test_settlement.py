@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import pytest
 from typing_extensions import override
 
-from skep.hive.settlement import TRIES_MAX, Settler
+from skep.hive.settlement import Settler
+from skep.policy.persistence import TRIES_MAX
 from skep.records.errors import StoreUnavailable
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token

@@ -89,7 +89,9 @@ def _failed(error: Exception, grant: Grant, bench: Bench) -> Outcome:
 async def prepare(grant: Grant, bench: Bench) -> Brief:
     """Gather what the task's agent needs to know."""
     store = bench.store
-    journal = RunJournal(store.journal, store.blobs, token=grant.token, chance=bench.chance)
+    journal = RunJournal(
+        store.journal, store.blobs, token=grant.token, clock=bench.clock, chance=bench.chance
+    )
     if grant.has_steps:
         await journal.replay()
     return Brief(

@@ -10,9 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from skep.policy.persistence import RESTS
 from skep.ports.store import Blobs, Journal
-from skep.ports.system import Chance
-from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError
+from skep.ports.system import Chance, Clock
+from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError, StoreUnavailable
 from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.purse import NOTHING, Amount, total
@@ -69,10 +70,13 @@ class Bill:
 class RunJournal:
     """The steps of one run, as the attempt under `token` reads and writes them."""
 
-    def __init__(self, journal: Journal, blobs: Blobs, *, token: Token, chance: Chance) -> None:
+    def __init__(
+        self, journal: Journal, blobs: Blobs, *, token: Token, clock: Clock, chance: Chance
+    ) -> None:
         self._journal = journal
         self._blobs = blobs
         self._token = token
+        self._clock = clock
         self._steps: Mapping[str, Step] = {}
         self._used: set[str] = set()
         self._announcer = chance.nonce()
@@ -178,6 +182,15 @@ class RunJournal:
         return None
 
     async def _record(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
+        """Store what a call gave; it may have been paid for, so a failed try is repeated."""
+        for rest_s in RESTS:
+            try:
+                return await self._put(key, fingerprint, text, bill=bill)
+            except StoreUnavailable:
+                await self._clock.sleep(rest_s)
+        return await self._put(key, fingerprint, text, bill=bill)
+
+    async def _put(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
         record = Record(
             token=self._token,
             key=key,

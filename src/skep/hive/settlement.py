@@ -1,22 +1,13 @@
 """Settlements: everything that finished in one turn of the loop is stored in one call."""
 
 import asyncio
-from typing import Final
 
 from skep.policy.bounds import check_settlements
+from skep.policy.persistence import RESTS
 from skep.ports.store import Work
 from skep.ports.system import Clock
 from skep.records.errors import StoreUnavailable
 from skep.records.outcome import Settlement, SettleVerdict
-
-TRIES_MAX: Final = 20
-"""How often a settlement is offered to a store that does not answer (it is safe to repeat)."""
-
-REST_S: Final = 0.2
-"""The rest after the first try; each is twice the one before, up to `REST_MAX_S`."""
-
-REST_MAX_S: Final = 1.0
-"""So a store may be away for about 17 s before finished work is left to its lease."""
 
 
 class Settler:
@@ -57,11 +48,11 @@ class Settler:
                 verdict.set_result(answer)
 
     async def _offer(self, settlements: list[Settlement]) -> list[SettleVerdict]:
-        for tried in range(TRIES_MAX - 1):
+        for rest_s in RESTS:
             try:
                 return list(await self._work.settle(settlements))
             except StoreUnavailable:
-                await self._clock.sleep(min(REST_S * 2**tried, REST_MAX_S))
+                await self._clock.sleep(rest_s)
         return list(await self._work.settle(settlements))
 
 
