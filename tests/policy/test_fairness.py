@@ -1,12 +1,25 @@
 """Shares are exact, nobody starves, and no deal goes beyond room, ready tasks or limit."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skep.policy.fairness import STRIDE, WEIGHTS, Deal, Ring, Seat, deal, entry_vt, stride_of
+from skep.policy.fairness import (
+    QUANTUM_MAX,
+    STRIDE,
+    VISITS,
+    WEIGHTS,
+    Deal,
+    Ring,
+    Seat,
+    deal,
+    entry_vt,
+    quantum_of,
+    stride_of,
+)
 from skep.records.ids import SwarmId
 
 MANY = 10_000
@@ -99,9 +112,9 @@ def test_what_is_stored_follows_from_what_was_served(given_rings: list[Ring], li
     assert all(turn > turns[lane] for lane, turn in dealt.turns.items())
 
 
-@given(rings(), st.integers(0, 20), st.integers(0, 20))
+@given(rings(), st.integers(0, VISITS - 1), st.integers(0, VISITS - 1))
 def test_two_deals_are_one(given_rings: list[Ring], first: int, second: int) -> None:
-    """Serving in two calls gives the tasks that one call gives."""
+    """Serving in two calls gives the tasks that one call gives, while each visit serves one."""
     whole = deal(given_rings, limit=first + second)
 
     one = deal(given_rings, limit=first)
@@ -134,30 +147,54 @@ def after(given_rings: list[Ring], dealt: Deal) -> list[Ring]:
 
 
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=10), st.integers(1, 400))
-def test_shares_are_exact_to_one_task(priorities: list[int], limit: int) -> None:
-    """At any moment each swarm's share is within one task of its weight's part, both ways."""
+def test_shares_are_exact_to_one_quantum(priorities: list[int], limit: int) -> None:
+    """At any moment each swarm's share is within a quantum of its weight's part, both ways.
+
+    A quantum is one task in every claim for fewer than 32.
+    """
     seats = [seat(f"s{place}", priority=priority) for place, priority in enumerate(priorities)]
 
     counts = served(deal([ring(*seats)], limit=limit))
 
-    # In units of virtual time no seat is a stride ahead of another that has work.
+    # In units of virtual time no seat is a quantum ahead of another that has work.
     times = [
         (counts[one.swarm] * stride_of(one.priority), stride_of(one.priority)) for one in seats
     ]
     least = min(time for time, _ in times)
-    assert all(time - stride <= least for time, stride in times)
+    assert all(time - quantum_of(limit) * stride <= least for time, stride in times)
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=10))
-def test_nobody_starves(priorities: list[int]) -> None:
-    """Each swarm is served within the time in which the others use up one of its strides."""
+def dealt_out(lane: Ring, sizes: Sequence[int]) -> Ring:
+    """Deal from one lane, claim after claim; gives it as it is afterwards."""
+    for size in sizes:
+        [lane] = after([lane], deal([lane], limit=size))
+    return lane
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=10), st.lists(st.integers(1, 64)))
+def test_shares_stay_exact_over_claims_of_any_size(priorities: list[int], sizes: list[int]) -> None:
+    """However claims follow each other, nobody is ever more than the largest quantum ahead."""
+    seats = [seat(f"s{place}", priority=priority) for place, priority in enumerate(priorities)]
+
+    lane = dealt_out(ring(*seats), sizes)
+
+    least = min(one.vt for one in lane.seats)
+    assert all(one.vt - QUANTUM_MAX * stride_of(one.priority) <= least for one in lane.seats)
+
+
+@given(
+    st.lists(st.integers(0, 9), min_size=1, max_size=10), st.sampled_from([1, 2 * VISITS - 1, 64])
+)
+def test_nobody_starves(priorities: list[int], size: int) -> None:
+    """Each swarm is served within the time in which the others use up a quantum of its strides."""
     seats = [seat(f"s{place}", priority=priority) for place, priority in enumerate(priorities)]
     least = min(WEIGHTS[priority] for priority in priorities)
     bound = sum(-(-WEIGHTS[priority] // least) + 1 for priority in priorities)
+    claims, rest = divmod(quantum_of(size) * bound, size)
 
-    counts = served(deal([ring(*seats)], limit=bound))
+    lane = dealt_out(ring(*seats), [*[size] * claims, rest])
 
-    assert all(counts[one.swarm] >= 1 for one in seats)
+    assert all(one.vt > 0 for one in lane.seats)
 
 
 def test_a_full_round_is_shared_by_weight() -> None:

@@ -12,7 +12,7 @@ from importlib import resources
 
 from skep.policy.approving import step_value
 from skep.policy.expiry import LEASE_S_MAX
-from skep.policy.fairness import STRIDE, WEIGHTS
+from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
@@ -58,6 +58,8 @@ def library() -> Library:
 def _tables() -> str:
     constants = {
         "STRIDE": STRIDE,
+        "VISITS": VISITS,
+        "QUANTUM_MAX": QUANTUM_MAX,
         "LEASE_S_MAX": LEASE_S_MAX,
         "COMMAND_TTL_S": COMMAND_TTL_S,
         "STAGE_TTL_S": STAGE_TTL_S,

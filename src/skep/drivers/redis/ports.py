@@ -51,6 +51,8 @@ Seen = TypeVar("Seen")
 
 WORK_TOPIC = "swarm:tasks"
 CLAIM_TRIES = 2
+NONCES = 1 << 128
+"""How many nonces there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +113,8 @@ class RedisWork:
         ask = asks.offer_ask(offer)
 
         async def look() -> Sequence[Grant]:
-            nonces = [self._desk.chance.nonce() for _ in range(limit)]
-            incarnation, answer = await self._claim(ask, limit, *nonces)
+            nonces = _nonces(self._desk.chance, limit)
+            incarnation, answer = await self._claim(ask, limit, nonces)
             return grants_of(answer, incarnation=incarnation)
 
         return await self._desk.watched(bool, look, topic=WORK_TOPIC, patience_s=patience_s)
@@ -120,8 +122,8 @@ class RedisWork:
     async def settle(self, settlements: Sequence[Settlement]) -> Sequence[SettleVerdict]:
         """See `ports.store.Work.settle`."""
         check_settlements(settlements)
-        told = [asks.settlement_ask(settlement) for settlement in settlements]
-        return [SettleVerdict(word) for word in await self._desk.call("settle", *told)]
+        told = ",".join(map(asks.settlement_ask, settlements))  # one long word costs less than many
+        return [SettleVerdict(word) for word in await self._desk.call("settle", f"[{told}]")]
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
         """See `ports.store.Work.steer`."""
@@ -334,6 +336,12 @@ class RedisBlobs:
         if content is None:
             raise ArtifactNotFound(f"There is no content {digest[:12]}….")
         return content
+
+
+def _nonces(chance: Chance, number: int) -> str:
+    """Draw a nonce for each grant there may be: one by chance, and those that follow it."""
+    first = int(chance.nonce(), 16)
+    return ",".join(f"{(first + place) % NONCES:032x}" for place in range(number))
 
 
 def _refusal(check: Callable[[], None]) -> SkepError | None:

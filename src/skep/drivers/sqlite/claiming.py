@@ -1,9 +1,11 @@
 """Tasks go out: fair shares over the rings, each grant under a fresh lease."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from skep.drivers.sqlite.changes import Changes, SeatLine
+from skep.drivers.sqlite.db import Column
 from skep.policy.expiry import lease_end
 from skep.policy.fairness import Deal, Ring, Seat, deal
 from skep.ports.system import Chance
@@ -11,11 +13,15 @@ from skep.records.codec import request_at, spec_from
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Grant, Offer, Token
 from skep.records.task import TaskMove, TaskStatus
-from skep.records.values import Json
+from skep.records.values import canonical
+
+TAKE: Final = (
+    "UPDATE task SET status = 'running', spent = '', reason = '', worker = ?, started_at = ?,"
+    " attempt = ?, nonce = ?, lease_until = ?, hard_until = ? WHERE n = ?"
+)
 
 
-@dataclass(frozen=True, slots=True)
-class _Ready:
+class _Ready(NamedTuple):
     """A ready task as the claim reads it."""
 
     n: int
@@ -38,7 +44,13 @@ def claim(changes: Changes, offer: Offer, *, limit: int, chance: Chance) -> list
         return []
     ready = _ready_tasks(changes, shares)
     numbers = {swarm: tasks[0].swarm for (_, swarm), tasks in ready.items()}
-    grants = [_grant(changes, offer, ready[seat].pop(0), chance=chance) for seat in shares.served]
+    taken = [ready[seat].pop(0) for seat in shares.served]
+    grants = [_grant(changes, offer, task, nonce=chance.nonce()) for task in taken]
+    alike = (offer.worker, changes.at)
+    changes.db.run_many(TAKE, [(*alike, *_row(*pair)) for pair in zip(taken, grants, strict=True)])
+    worker = canonical(offer.worker)
+    for task in taken:
+        _count(changes, task, told=f'{{"attempt":{task.attempt + 1},"worker":{worker}}}')
     _remember(changes, shares, numbers)
     return grants
 
@@ -73,6 +85,7 @@ def _seats(changes: Changes, lane: str, limit: int) -> list[Seat]:
 
 def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], list[_Ready]]:
     """Read the tasks to grant: of each seat as many as it was served, by priority, then age."""
+    numbers = Counter(shares.served)
     sql = (
         "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures, s.request,"
         " EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
@@ -82,31 +95,22 @@ def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], li
     )
     return {
         (lane, swarm): [
-            _Ready(*row)
-            for row in changes.db.rows(sql, (swarm, lane, shares.served.count((lane, swarm))))
+            _Ready._make(row) for row in changes.db.rows(sql, (swarm, lane, numbers[lane, swarm]))
         ]
         for lane, swarm in shares.vts
     }
 
 
-def _grant(changes: Changes, offer: Offer, ready: _Ready, *, chance: Chance) -> Grant:
+def _grant(changes: Changes, offer: Offer, ready: _Ready, *, nonce: str) -> Grant:
     spec = spec_from(ready.spec)
-    nonce, attempt = chance.nonce(), ready.attempt + 1
     hard_until = changes.at + spec.timeout_s
-    lease_until = lease_end(now=changes.at, lease_s=offer.lease_s, hard_until=hard_until)
-    changes.db.run(
-        "UPDATE task SET status = 'running', attempt = ?, nonce = ?, spent = '', worker = ?,"
-        " reason = '', started_at = ?, lease_until = ?, hard_until = ? WHERE n = ?",
-        (attempt, nonce, offer.worker, changes.at, lease_until, hard_until, ready.n),
-    )
-    _count(changes, ready, told={"worker": offer.worker, "attempt": attempt})
     return Grant(
         token=Token(
             incarnation=changes.incarnation,
             swarm=ready.id,
             task=ready.key,
             run=ready.run,
-            attempt=attempt,
+            attempt=ready.attempt + 1,
             nonce=nonce,
         ),
         spec=spec,
@@ -114,9 +118,15 @@ def _grant(changes: Changes, offer: Offer, ready: _Ready, *, chance: Chance) -> 
         has_steps=bool(ready.has_steps),
         waited_for=_waited_for(changes, ready.n) if spec.after else (),
         failures=ready.failures,
-        lease_until=lease_until,
+        lease_until=lease_end(now=changes.at, lease_s=offer.lease_s, hard_until=hard_until),
         hard_until=hard_until,
     )
+
+
+def _row(ready: _Ready, grant: Grant) -> tuple[Column, ...]:
+    """What `TAKE` writes of one grant, after what it writes of all."""
+    token = grant.token
+    return (token.attempt, token.nonce, grant.lease_until, grant.hard_until, ready.n)
 
 
 def _waited_for(changes: Changes, n: int) -> tuple[TaskKey, ...]:
@@ -124,7 +134,7 @@ def _waited_for(changes: Changes, n: int) -> tuple[TaskKey, ...]:
     return tuple(TaskKey(key) for (key,) in changes.db.rows(sql, (n,)))
 
 
-def _count(changes: Changes, ready: _Ready, *, told: dict[str, Json]) -> None:
+def _count(changes: Changes, ready: _Ready, *, told: str) -> None:
     """Keep the swarm's counts, seat and log for one grant (the move READY -> RUNNING)."""
     sheet = changes.sheet(ready.swarm)
     sheet.counts[TaskStatus.READY] -= 1

@@ -44,6 +44,37 @@ class FairnessContract:
 
         assert taken.count("small") == 3
 
+    async def test_a_large_claim_takes_a_few_at_a_time(self, store: InspectableStore) -> None:
+        """A claim for 64 visits 16 swarms, and the next one begins with those it left out."""
+        names = [f"s{number:02}" for number in range(20)]
+        for name in names:
+            await submit(store, name, *many(10))
+
+        first = Counter(swarms(await claim(store, 64)))
+        second = Counter(swarms(await claim(store, 64)))
+
+        assert first == dict.fromkeys(names[:16], 4)
+        assert second == dict.fromkeys([*names[16:], *names[:12]], 4)
+
+    async def test_a_quantum_goes_no_further_than_a_swarm(self, store: InspectableStore) -> None:
+        """What a seat has no task or no room for at its visit goes to the next ones."""
+        await submit(store, "few", *many(3))
+        await submit(store, "capped", *many(20), max_agents=2)
+        await submit(store, "many", *many(100))
+
+        taken = Counter(swarms(await claim(store, 64)))
+
+        assert taken == {"few": 3, "capped": 2, "many": 59}
+
+    async def test_a_full_claim_does_not_starve_a_small_one(self, store: InspectableStore) -> None:
+        """Three tasks beside a thousand are served by the first claim, however large it is."""
+        await submit(store, "large", *many(1_000), max_agents=1_000)
+        await submit(store, "small", *many(3))
+
+        taken = swarms(await claim(store, 64))
+
+        assert taken[4:7] == ["small"] * 3
+
     async def test_a_newcomer_is_not_paid_for_the_past(self, store: InspectableStore) -> None:
         """A swarm that comes late shares from then on, and does not catch up."""
         await submit(store, "old", *many(100))

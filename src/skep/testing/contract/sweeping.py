@@ -238,7 +238,7 @@ class SweepingContract:
         await store.forget_queues()
         await store.leases.reconcile()
 
-        grants = await claim(store)
+        grants = await claim(store, 4)
 
         assert list(zip(swarms(grants), keys(grants), strict=True)) == [
             ("s", "b"),

@@ -22,10 +22,7 @@ local function rings_for(ctx, offer, limit)
       if fits(lane, offer) then
         local seats = {}
         local heads = redis.call('ZRANGE', 'skep:ring:' .. lane, 0, limit - 1, 'WITHSCORES')
-        for i = 1, #heads, 2 do
-          local s = sheet(ctx, heads[i])
-          seats[#seats + 1] = {id = heads[i], vt = tonumber(heads[i + 1]), ready = seats_of(s)[lane].ready}
-        end
+        for i = 1, #heads, 2 do seats[#seats + 1] = {id = heads[i], vt = tonumber(heads[i + 1])} end
         local turn = tonumber(redis.call('HGET', 'skep:lane:' .. lane, 'turn'))
         rings[#rings + 1] = {lane = lane, turn = turn, seats = seats}
       end
@@ -36,48 +33,6 @@ local function rings_for(ctx, offer, limit)
     return a.lane < b.lane
   end)
   return rings
-end
-
--- Put a seat back where its virtual time belongs; seats are sorted, and it usually goes far back.
-local function reinsert(seats, seat)
-  local place = #seats + 1
-  while place > 1 do
-    local other = seats[place - 1]
-    if other.vt < seat.vt or (other.vt == seat.vt and other.id < seat.id) then break end
-    place = place - 1
-  end
-  table.insert(seats, place, seat)
-end
-
--- The fair deal of policy/fairness.py: the head of each lane in turn, until the limit.
-local function deal(ctx, rings, limit)
-  local room, waiting, served, turn = {}, {}, {}, 0
-  for _, ring in ipairs(rings) do
-    if ring.turn > turn then turn = ring.turn end
-    if #ring.seats > 0 then waiting[#waiting + 1] = ring end
-    for _, seat in ipairs(ring.seats) do
-      local s = sheet(ctx, seat.id)
-      room[seat.id] = s.cap - s.counts.running
-    end
-  end
-  while #served < limit and #waiting > 0 do
-    local ring = table.remove(waiting, 1)
-    while #ring.seats > 0 and room[ring.seats[1].id] <= 0 do table.remove(ring.seats, 1) end
-    if #ring.seats > 0 then
-      local seat = table.remove(ring.seats, 1)
-      turn = turn + 1
-      room[seat.id] = room[seat.id] - 1
-      served[#served + 1] = {lane = ring.lane, id = seat.id}
-      ring.floor, ring.served_turn = seat.vt, turn
-      seat.vt = seat.vt + math.floor(STRIDE / WEIGHTS[sheet(ctx, seat.id).priority + 1])
-      seat.ready = seat.ready - 1
-      ring.vts = ring.vts or {}
-      ring.vts[seat.id] = seat.vt
-      if seat.ready > 0 then reinsert(ring.seats, seat) end
-      waiting[#waiting + 1] = ring
-    end
-  end
-  return served
 end
 
 local function grant(ctx, offer, id, key, nonce)
@@ -101,6 +56,21 @@ local function grant(ctx, offer, id, key, nonce)
   }
 end
 
+-- The first keys in the queue of each seat, by lane and swarm, as many as it was served.
+local function ready_of(served)
+  local numbers, ready = {}, {}
+  for _, share in ipairs(served) do
+    local name = share.lane .. ' ' .. share.id
+    numbers[name] = (numbers[name] or 0) + share.number
+  end
+  for _, share in ipairs(served) do
+    local name = share.lane .. ' ' .. share.id
+    local queue = base(share.id) .. ':ready:' .. share.lane
+    ready[name] = ready[name] or redis.call('ZRANGE', queue, 0, numbers[name] - 1)
+  end
+  return ready
+end
+
 -- Id, request and cap of each swarm that was served, one after the other.
 local function requests_of(ctx, served)
   local found, seen = {}, {}
@@ -115,7 +85,7 @@ local function requests_of(ctx, served)
   return found
 end
 
--- ARGV: now, offer as JSON, limit, then as many nonces as the limit. Answers {grants, requests}.
+-- ARGV: now, offer as JSON, limit, and as many nonces with commas. Answers {grants, requests}.
 local function claim(_, args)
   if rewritten ~= arrived then return redis.error_reply('TORN the append-only file is not proved') end
   local ctx = begin(args[1])
@@ -126,13 +96,12 @@ local function claim(_, args)
   local served = deal(ctx, rings, limit)
   if #served == 0 then return {{}, {}} end
   -- Which tasks: read before anything moves, of each seat as many as it was served.
-  local ready, grants = {}, {}
-  for i, share in ipairs(served) do
-    local name = share.lane .. ' ' .. share.id
-    if not ready[name] then
-      ready[name] = redis.call('ZRANGE', base(share.id) .. ':ready:' .. share.lane, 0, limit - 1)
+  local ready, grants, nonce = ready_of(served), {}, string.gmatch(args[4], '[^,]+')
+  for _, share in ipairs(served) do
+    local keys = ready[share.lane .. ' ' .. share.id]
+    for _ = 1, share.number do
+      grants[#grants + 1] = grant(ctx, offer, share.id, table.remove(keys, 1), nonce())
     end
-    grants[i] = grant(ctx, offer, share.id, table.remove(ready[name], 1), args[3 + i])
   end
   for _, ring in ipairs(rings) do
     for id, vt in pairs(ring.vts or {}) do

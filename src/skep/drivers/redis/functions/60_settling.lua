@@ -7,11 +7,10 @@ local function judge(ctx, task, token, digest)
   return task.status == 'cancelled' and 'late' or 'fenced'
 end
 
--- ARGV: now, then each settlement as JSON. Answers a verdict each.
+-- ARGV: now, settlements as JSON. Answers a verdict each.
 local function settle(_, args)
   local ctx, verdicts = begin(args[1]), {}
-  for i = 2, #args do
-    local ask = cjson.decode(args[i])
+  for _, ask in ipairs(cjson.decode(args[2])) do
     local s = sheet(ctx, ask.token.swarm)
     local task = s and find(s.id, ask.token.task)
     local verdict = judge(ctx, task, ask.token, ask.digest)
