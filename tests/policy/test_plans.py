@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skep.policy.plans import body_of, check_addition, check_plan
+from skep.records.codec import request_json, spec_json
 from skep.records.errors import (
     CycleInPlan,
     DuplicateTask,
@@ -17,8 +18,9 @@ from skep.records.errors import (
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token
 from skep.records.limits import PLAN_DEPTH_MAX
-from skep.records.swarm import Plan
+from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import TaskSpec, TaskStatus
+from skep.records.values import canonical
 from skep.testing.samples import addition, chain, task
 
 
@@ -127,3 +129,19 @@ def test_a_body_tells_plans_apart() -> None:
 
     assert body_of([one]) == body_of([task("a", capabilities=frozenset({"y", "x"}))])
     assert body_of([one]) != body_of([task("a")])
+
+
+@pytest.mark.parametrize("request_", [None, SwarmRequest(objective="Gather", metadata={"a": "é"})])
+def test_a_body_is_one_canonical_text(request_: SwarmRequest | None) -> None:
+    """Put together from written tasks, it is what it always was: a repeated command is known."""
+    tasks = [task("a"), task("b", "a")]
+
+    whole = canonical(
+        {
+            "tasks": [spec_json(each) for each in tasks],
+            "request": request_json(request_) if request_ else None,
+            "sealed": False,
+        }
+    )
+
+    assert body_of(tasks, request_, sealed=False) == whole

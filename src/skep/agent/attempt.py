@@ -20,7 +20,7 @@ from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.outcome import Artifact, Blocked, HandedBack, Outcome, Snoozed, Succeeded
 from skep.records.role import Charter
 from skep.records.task import AgentKind, Task
-from skep.records.values import BlobRef, Digest, Json, blob_ref, canonical, parsed, storable
+from skep.records.values import BlobRef, Digest, Json, blob_ref, parsed, storable
 
 PURSE_WAIT_S: Final = 0.1
 """How long an attempt waits at least for room in its swarm's purse; ten times as long at most."""
@@ -114,12 +114,13 @@ async def conclude(work: Work, bench: Bench) -> Succeeded:
         await _kept(name, media_type, content, blobs=bench.store.blobs)
         for name, (media_type, content) in sorted(work.pieces.items())
     ]
-    content = canonical(work.value).encode()
-    value = work.value
-    if len(content) > VALUE_BYTES_MAX:
-        (digest,) = await bench.store.blobs.put([content])
-        value = BlobRef(digest=digest, size_bytes=len(content)).as_json()
-    return Succeeded(value=value, artifacts=tuple(artifacts))
+    outcome = Succeeded(value=work.value, artifacts=tuple(artifacts))
+    content = outcome.text.encode()
+    if len(content) <= VALUE_BYTES_MAX:
+        return outcome
+    (digest,) = await bench.store.blobs.put([content])
+    ref = BlobRef(digest=digest, size_bytes=len(content))
+    return Succeeded(value=ref.as_json(), artifacts=outcome.artifacts)
 
 
 async def _kept(name: str, media_type: str, content: bytes, *, blobs: Blobs) -> Artifact:

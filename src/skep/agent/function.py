@@ -30,6 +30,9 @@ StepValue = TypeVar("StepValue")
 
 STEP: Final = "step"
 
+SHAPES_KEPT: Final = 64
+"""Shapes of arguments that a function is known to take; one with `**kwargs` takes any number."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FunctionAgent:
@@ -45,9 +48,25 @@ class FunctionAgent:
         return (inspect.getdoc(self.function) or "").partition("\n")[0]
 
     @cached_property
-    def signature(self) -> inspect.Signature:
-        """What the function takes; read once, for each task's input is held against it."""
+    def _signature(self) -> inspect.Signature:
         return inspect.signature(self.function)
+
+    @cached_property
+    def _fitting(self) -> set[tuple[int, frozenset[str]]]:
+        """The shapes of arguments that were held against the signature and fit."""
+        return set()
+
+    def check(self, /, *args: object, **kwargs: object) -> None:
+        """Raise `TypeError` for arguments that the function does not take.
+
+        Whether they fit is a matter of how many there are and of their names, and the same for
+        each task of a plan.
+        """
+        shape = (len(args), frozenset(kwargs))
+        if shape not in self._fitting:
+            self._signature.bind(*args, **kwargs)
+            if len(self._fitting) < SHAPES_KEPT:
+                self._fitting.add(shape)
 
 
 class Roster:
@@ -218,7 +237,7 @@ class FunctionPerformer:
         task = TaskContext(brief)
         args, kwargs = _arguments(brief.input)
         try:
-            agent.signature.bind(task, *args, **kwargs)
+            agent.check(task, *args, **kwargs)
         except TypeError as error:
             raise InvalidInput(f"The input of task {task.key!r} does not fit: {error}.") from error
         return task.work(await agent.function(task, *args, **kwargs))

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from skep.agent.spawning import light
 from skep.hive.planner import is_to_draft
 from skep.hive.templates import PLANNER_AGENT
-from skep.policy.plans import body_of
+from skep.policy.plans import body_with
 from skep.ports.store import Store
 from skep.ports.system import Chance
-from skep.records.codec import charter_bytes
+from skep.records.codec import charter_bytes, spec_text
 from skep.records.command import Submission
 from skep.records.errors import AgentFileInvalid, PriceUnknown, SkepError
 from skep.records.ids import SwarmId
+from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.role import Charter
 from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.values import digest_of
+
+SURELY_LIGHT_CHARS: Final = VALUE_BYTES_MAX // 4
+"""A task that is written in so many characters, of four bytes at most, has no large input."""
 
 Unpriced = Callable[[Charter], str | None]
 """Names a model of a charter whose price nobody knows."""
@@ -54,21 +59,29 @@ class SwarmRegistry:
         perhaps blobs that nothing refers to.
         """
         swarm = SwarmId(swarm or self.chance.uuid())
-        digest = digest_of(body_of(plan.tasks, request, sealed=plan.sealed))
+        written = [spec_text(task) for task in plan.tasks]
+        digest = digest_of(body_with(written, request, sealed=plan.sealed))
+        tasks = await self._light(plan, written)
         stored = Submission(
             command=f"submit/{swarm}",
             digest=digest,
             swarm=swarm,
             request=await self._with_charter(request, plan),
-            plan=replace(plan, tasks=await self._light(plan)),
+            plan=replace(plan, tasks=tasks),
+            written=tuple(written) if tasks == plan.tasks else (),
         )
         (answer,) = await self.store.work.submit([stored])
         if isinstance(answer, SkepError):
             raise answer
         return answer.swarm
 
-    async def _light(self, plan: Plan) -> tuple[TaskSpec, ...]:
-        return tuple([await light(task, self.store.blobs) for task in plan.tasks])
+    async def _light(self, plan: Plan, written: Sequence[str]) -> tuple[TaskSpec, ...]:
+        return tuple(
+            [
+                task if len(text) <= SURELY_LIGHT_CHARS else await light(task, self.store.blobs)
+                for task, text in zip(plan.tasks, written, strict=True)
+            ]
+        )
 
     async def _with_charter(self, request: SwarmRequest, plan: Plan) -> SwarmRequest:
         roles = sorted({task.agent for task in plan.tasks if task.kind is AgentKind.LLM})

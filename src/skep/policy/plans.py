@@ -6,7 +6,7 @@ from itertools import chain
 
 from skep.policy.purse import check_budget
 from skep.records import limits
-from skep.records.codec import request_json, spec_json
+from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition
 from skep.records.errors import (
     CycleInPlan,
@@ -196,9 +196,15 @@ def _within(limit: str, bounds: tuple[float, float], actual: float, *, subject: 
 
 
 def body_of(
-    tasks: Sequence[TaskSpec], request: SwarmRequest | None = None, *, sealed: bool = True
+    tasks: Iterable[TaskSpec], request: SwarmRequest | None = None, *, sealed: bool = True
 ) -> str:
     """Write a command's body canonically, so that two bodies under one id can be told apart."""
-    asked = request_json(request) if request else None
-    specs: list[Json] = [spec_json(task) for task in tasks]
-    return canonical({"tasks": specs, "request": asked, "sealed": sealed})
+    return body_with(map(spec_text, tasks), request, sealed=sealed)
+
+
+def body_with(
+    written: Iterable[str], request: SwarmRequest | None = None, *, sealed: bool = True
+) -> str:
+    """Write a command's body, as `body_of` does, around tasks that are written already."""
+    asked = canonical(request_json(request) if request else None)
+    return f'{{"request":{asked},"sealed":{canonical(sealed)},"tasks":[{",".join(written)}]}}'

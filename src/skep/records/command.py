@@ -1,8 +1,10 @@
 """Commands: what may be asked of the store about swarms, each safe to send twice."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from skep.records.codec import spec_text
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token
 from skep.records.purse import Budget
@@ -15,7 +17,8 @@ from skep.records.values import Digest, Json, canonical, digest_of
 class Submission:
     """Store a whole swarm at once, safe to repeat.
 
-    `command` names this asking for it, `digest` tells its body from another one.
+    `command` names this asking for it, `digest` tells its body from another one. `written` holds
+    the specifications of the plan as `codec.spec_text` writes them, where that was done already.
     """
 
     command: str
@@ -23,6 +26,12 @@ class Submission:
     swarm: SwarmId
     request: SwarmRequest
     plan: Plan
+    written: tuple[str, ...] = ()
+
+    @property
+    def spec_texts(self) -> Sequence[str]:
+        """The specifications of the plan as they are stored."""
+        return self.written or [spec_text(task) for task in self.plan.tasks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

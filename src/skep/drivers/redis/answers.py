@@ -184,12 +184,22 @@ SEEN: Final = (
 )
 """The fields of a task in the order in which functions/85_reading.lua gives them."""
 
+UNTOUCHED: Final[Fields] = {
+    "run": "1",
+    "attempt": "0",
+    "failures": "0",
+    **dict.fromkeys(("nonce", "spent", "outcome", "reason", "artifacts", "worker"), ""),
+    **dict.fromkeys(("lease_until", "hard_until", "wake_at", "started_at", "ended_at"), ""),
+}
+"""What a task is to which nothing has happened yet: such fields are not written."""
+
 
 def task_in(ref: TaskRef, row: Sequence[Any]) -> Task:
     """Read a task as a function gave it; raises `TaskNotFound` when it gave none."""
     if not row:
         raise TaskNotFound(swarm=ref.swarm, task=ref.key)
-    fields = {name: text or "" for name, text in zip(SEEN, row, strict=False)}
+    told = {name: text for name, text in zip(SEEN, row, strict=False) if text is not None}
+    fields = {**UNTOUCHED, **told}
     return task_of(ref, fields, is_last=not row[len(SEEN)])
 
 

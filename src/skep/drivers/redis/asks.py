@@ -52,7 +52,7 @@ def submission_ask(submission: Submission, *, refused: bool) -> str:
             **_whole(submission),
             "request": canonical(request_json(request)),
             "refused": False,
-            "tasks": [_spec(task) for task in plan],
+            "tasks": list(map(_spec, plan, submission.spec_texts)),
             "blobs": digests_json(of_request(request) | of_specs(plan)),
         }
     )
@@ -65,9 +65,9 @@ def staging_ask(submission: Submission) -> str:
     return canonical({**_whole(submission), "request": request, "blobs": blobs})
 
 
-def staged_spec(spec: TaskSpec) -> Json:
+def staged_spec(spec: TaskSpec, text: str) -> Json:
     """A task of a large submission, whose edges come after all tasks."""
-    return {**_row(spec), "unmet": len(spec.after)}
+    return {**_row(spec, text), "unmet": len(spec.after)}
 
 
 def addition_ask(addition: Addition, *, refused: bool) -> str:
@@ -77,7 +77,7 @@ def addition_ask(addition: Addition, *, refused: bool) -> str:
         "digest": addition.digest,
         "swarm": addition.swarm,
         "refused": refused,
-        "tasks": [_spec(task) for task in addition.tasks],
+        "tasks": [_spec(task, spec_text(task)) for task in addition.tasks],
         "blobs": digests_json(of_specs(addition.tasks)),
     }
     if addition.token is not None:
@@ -184,14 +184,14 @@ def _whole(submission: Submission) -> dict[str, Json]:
     return fields
 
 
-def _spec(spec: TaskSpec) -> Json:
-    return {**_row(spec), "after": list[Json](spec.after)}
+def _spec(spec: TaskSpec, text: str) -> Json:
+    return {**_row(spec, text), "after": list[Json](spec.after)}
 
 
-def _row(spec: TaskSpec) -> dict[str, Json]:
+def _row(spec: TaskSpec, text: str) -> dict[str, Json]:
     return {
         "key": spec.key,
-        "spec": spec_text(spec),
+        "spec": text,
         "lane": lane_of(spec),
         "priority": spec.priority,
         "tolerant": spec.tolerant,

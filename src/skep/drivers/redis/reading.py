@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from skep.drivers.redis.answers import (
+    UNTOUCHED,
     Fields,
     artifacts_of,
     event_of,
@@ -67,7 +68,7 @@ async def read_tasks(wire: Wire, refs: Sequence[TaskRef]) -> list[Task]:
     for ref, status, row, waited_for in zip(refs, seen[::3], seen[1::3], seen[2::3], strict=True):
         if not row or status in (None, UNSEEN):
             raise TaskNotFound(swarm=ref.swarm, task=ref.key)
-        found.append(task_of(ref, _fields(row), is_last=not waited_for))
+        found.append(task_of(ref, _task_fields(row), is_last=not waited_for))
     return found
 
 
@@ -148,12 +149,17 @@ def _fields(flat: Sequence[str]) -> Fields:
     return dict(zip(flat[::2], flat[1::2], strict=True))
 
 
+def _task_fields(flat: Sequence[str]) -> Fields:
+    return {**UNTOUCHED, **_fields(flat)}
+
+
 async def _hash(wire: Wire, key: str) -> Fields:
     return _fields(await wire.command("HGETALL", key))
 
 
 async def _rows(wire: Wire, refs: Sequence[TaskRef]) -> list[Fields]:
-    return [_fields(row) for row in await wire.commands([("HGETALL", _task_key(r)) for r in refs])]
+    rows = await wire.commands([("HGETALL", _task_key(ref)) for ref in refs])
+    return [_task_fields(row) for row in rows]
 
 
 async def _events(wire: Wire, swarm_id: SwarmId) -> list[Event]:

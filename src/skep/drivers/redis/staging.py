@@ -60,11 +60,12 @@ async def _send(call: Call, submission: Submission, stood: Sequence[str]) -> Seq
 
 
 def _pieces(submission: Submission, start: int) -> Iterator[tuple[int, dict[str, list[Json]]]]:
-    tasks = submission.plan.tasks
+    tasks, texts = submission.plan.tasks, submission.spec_texts
     offset = start
     while offset < len(tasks):
         part = tasks[offset : offset + PIECE_MAX]
-        specs, blobs = [asks.staged_spec(task) for task in part], sorted(of_specs(part))
+        specs = list(map(asks.staged_spec, part, texts[offset : offset + PIECE_MAX]))
+        blobs = sorted(of_specs(part))
         yield offset, {"tasks": specs, "edges": [], "blobs": [*blobs]}
         offset += len(specs)
     edges = islice(_edges(submission), offset - len(tasks), None)

@@ -31,7 +31,8 @@ WORK_TOPIC = "work"
 STATUSES = tuple(TaskStatus)
 READ_SWARM = (
     "SELECT id, status, sealed, cap, seq, timeout_s, deadline, ended_at, reason,"
-    f" {', '.join(STATUSES)} FROM swarm WHERE n = ?"
+    f" EXISTS (SELECT 1 FROM purse WHERE purse.swarm = swarm.n), {', '.join(STATUSES)}"
+    " FROM swarm WHERE n = ?"
 )
 WRITE_SWARM = (
     "UPDATE swarm SET status = ?, sealed = ?, cap = ?, seq = ?, deadline = ?, ended_at = ?,"
@@ -53,7 +54,8 @@ class SeatLine:
 class Sheet:
     """One swarm while a command runs; its seats are read when `Changes.seats` is asked for them.
 
-    `may_run` says whether its tasks might be given out when the seats were put where they are.
+    `may_run` says whether its tasks might be given out when the seats were put where they are;
+    without a purse none of its calls has reserved anything.
     """
 
     n: int
@@ -66,6 +68,7 @@ class Sheet:
     deadline: float | None
     ended_at: float | None
     reason: str
+    has_purse: bool
     counts: dict[TaskStatus, int]
     may_run: bool = False
     seats: dict[str, SeatLine] | None = None
@@ -137,12 +140,9 @@ class Changes:
     def move(self, line: TaskLine, move: TaskMove, *, told: Told, **columns: Column) -> None:
         """Move a task's status, with counts, seat and event, and set other columns beside it."""
         sheet = self.sheet(line.swarm)
-        if line.status is TaskStatus.RUNNING and (lost := lose_calls(self.db, sheet.n, line.n)):
-            self.tell(sheet, Remark.PURSE_LOST, task=line.key, data=lost)
-        before, line.status = line.status, moved(TASK_MOVES, line.status, move)
-        sheet.counts[before] -= 1
-        sheet.counts[line.status] += 1
-        self._keep_seat(sheet, line, before)
+        if line.status is TaskStatus.RUNNING and sheet.has_purse:
+            self._lose_calls(sheet, line)
+        before = self._shift(sheet, line, move)
         columns["status"] = line.status
         if before is TaskStatus.RUNNING:
             columns |= {"worker": None, "lease_until": None, "hard_until": None}
@@ -173,6 +173,18 @@ class Changes:
             self.move(line, TaskMove.POSTPONE, told=told, wake_at=wake_at, **columns)
         else:
             self.move(line, TaskMove.RELEASE, told="{}", **columns)
+
+    def release_new(self, line: TaskLine) -> None:
+        """Let a task of a new plan become ready that waits for nothing, if its row says so.
+
+        Its row was written under `status_of_new`, so there is nothing left to write.
+        """
+        if status_of_new(line) is TaskStatus.READY:
+            sheet = self.sheet(line.swarm)
+            self._shift(sheet, line, TaskMove.RELEASE)
+            self.tell(sheet, TaskMove.RELEASE, task=line.key, data="{}")
+        elif line.unmet == 0:
+            self.release(line)
 
     def consume_edges(self, line: TaskLine, *, budget: int = SETTLE_EDGES_MAX) -> int:
         """Meet up to `budget` edges out of ended tasks, beginning with `line`; returns how many.
@@ -273,6 +285,18 @@ class Changes:
         events = [event for sheet in sheets for event in sheet.events]
         self.db.run_many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", events)
 
+    def _lose_calls(self, sheet: Sheet, line: TaskLine) -> None:
+        if lost := lose_calls(self.db, sheet.n, line.n):
+            self.tell(sheet, Remark.PURSE_LOST, task=line.key, data=lost)
+
+    def _shift(self, sheet: Sheet, line: TaskLine, move: TaskMove) -> TaskStatus:
+        """Move a status in memory, with counts and seat; gives what it was before."""
+        before, line.status = line.status, moved(TASK_MOVES, line.status, move)
+        sheet.counts[before] -= 1
+        sheet.counts[line.status] += 1
+        self._keep_seat(sheet, line, before)
+        return before
+
     def _keep_seat(self, sheet: Sheet, line: TaskLine, before: TaskStatus) -> None:
         if TaskStatus.READY in (before, line.status):
             seat = self.seat(sheet, line.lane)
@@ -336,7 +360,8 @@ class Changes:
             deadline=row[6],
             ended_at=row[7],
             reason=row[8],
-            counts=dict(zip(STATUSES, row[9:], strict=True)),
+            has_purse=bool(row[9]),
+            counts=dict(zip(STATUSES, row[10:], strict=True)),
         )
         sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
         return sheet
@@ -345,6 +370,13 @@ class Changes:
 def _may_rest(sheet: Sheet) -> bool:
     """Say whether a changed swarm may be at rest; whoever hears of it looks for himself."""
     return bool(sheet.events) and is_at_rest(sheet.status, sheet.counts, is_empty=True)
+
+
+def status_of_new(line: TaskLine) -> TaskStatus:
+    """The status under which a task of a new plan is written: ready, when nothing holds it."""
+    if line.unmet == 0 and line.delay_s == 0:
+        return moved(TASK_MOVES, line.status, TaskMove.RELEASE)
+    return line.status
 
 
 def _swarm_row(sheet: Sheet) -> tuple[Column, ...]:

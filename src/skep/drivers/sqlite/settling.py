@@ -27,9 +27,11 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
     held = changes.held(line) if line else None
     digest = settlement.digest
     verdict = judge(held, settlement.token, digest)
-    if verdict is SettleVerdict.OK and missing(changes, of_outcome(settlement.outcome)):
+    contents = of_outcome(settlement.outcome)
+    if verdict is SettleVerdict.OK and missing(changes, contents):
         return SettleVerdict.FENCED
     if line is not None and verdict is SettleVerdict.OK:
+        refer(changes, line.swarm, contents)
         _store_outcome(changes, line, settlement, spent=digest)
     elif line is not None and verdict is SettleVerdict.LATE:
         changes.set(line, spent=digest)
@@ -40,7 +42,6 @@ def settle(changes: Changes, settlement: Settlement) -> SettleVerdict:
 
 def _store_outcome(changes: Changes, line: TaskLine, settlement: Settlement, *, spent: str) -> None:
     outcome = settlement.outcome
-    refer(changes, line.swarm, of_outcome(outcome))
     columns: dict[str, Column] = {"spent": spent, "reason": reason_of(outcome)}
     if isinstance(outcome, Retried | Snoozed):
         columns["wake_at"] = outcome.wake_at

@@ -1,8 +1,11 @@
 """Plans come in: whole swarms, and tasks added to live ones."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
+from operator import attrgetter
+from typing import Final
 
-from skep.drivers.sqlite.changes import Changes, Sheet
+from skep.drivers.sqlite.changes import Changes, Sheet, status_of_new
 from skep.drivers.sqlite.holdings import check_kept, refer
 from skep.drivers.sqlite.lines import TASK_SEEN, TaskLine, task_of
 from skep.drivers.sqlite.purse import keep_purse
@@ -20,6 +23,13 @@ from skep.records.values import Json, canonical
 
 Present = dict[TaskKey, tuple[int, TaskStatus]]
 """Number and status of tasks that the swarm has."""
+
+NOBODY: Final[Present] = {}
+
+WRITTEN: Final = ("n", "swarm", "key", "lane", "tolerant", "attempts_max", "delay_s", "unmet")
+"""What of a new task's line is written as it stands."""
+
+_columns = attrgetter(*WRITTEN)
 
 NEXT_NUMBER = (
     "SELECT max(coalesce((SELECT max(n) FROM swarm), 0),"
@@ -81,12 +91,13 @@ def _submit(changes: Changes, submission: Submission) -> None:
     refer(changes, sheet.n, digests)
     if submission.request.budget is not None:
         keep_purse(changes.db, sheet.n, Purse(budget=submission.request.budget))
-    lines = _insert(changes, sheet, submission.plan.tasks, present={})
+    lines = _insert(
+        changes, sheet, submission.plan.tasks, texts=submission.spec_texts, status_of=status_of_new
+    )
     told: dict[str, Json] = {"tasks": [line.key for line in lines]}
     changes.move_swarm(sheet, SwarmMove.START, told=told)
     for line in lines:
-        if line.unmet == 0:
-            changes.release(line)
+        changes.release_new(line)
 
 
 def _insert_swarm(changes: Changes, submission: Submission) -> None:
@@ -117,7 +128,8 @@ def _add(changes: Changes, addition: Addition) -> None:
     check_addition(addition, total=sum(sheet.counts.values()), present=statuses)
     check_kept(changes, of_specs(addition.tasks))
     refer(changes, sheet.n, of_specs(addition.tasks))
-    lines = _insert(changes, sheet, addition.tasks, present=present)
+    texts = [spec_text(spec) for spec in addition.tasks]
+    lines = _insert(changes, sheet, addition.tasks, texts=texts, present=present)
     if spawner is not None:
         _join(changes, spawner, lines)
     keys: list[Json] = [line.key for line in lines]
@@ -139,10 +151,16 @@ def _spawner(changes: Changes, sheet: Sheet, addition: Addition) -> TaskLine | N
 
 
 def _insert(
-    changes: Changes, sheet: Sheet, specs: Sequence[TaskSpec], *, present: Present
+    changes: Changes,
+    sheet: Sheet,
+    specs: Sequence[TaskSpec],
+    *,
+    texts: Sequence[str],
+    present: Present = NOBODY,
+    status_of: Callable[[TaskLine], TaskStatus] = attrgetter("status"),
 ) -> list[TaskLine]:
+    """Write new tasks, each under the status that `status_of` gives it, and their edges."""
     first = int(changes.db.value("SELECT coalesce(max(n), 0) + 1 FROM task"))
-    ordinal = sum(sheet.counts.values())
     numbers = {key: n for key, (n, _) in present.items()}
     numbers |= {spec.key: first + place for place, spec in enumerate(specs)}
     met = {key for key, (_, status) in present.items() if status in TERMINAL}
@@ -150,12 +168,13 @@ def _insert(
         _line(sheet, spec, n=first + place, unmet=len(set(spec.after) - met))
         for place, spec in enumerate(specs)
     ]
+    ordinals = count(sum(sheet.counts.values()))
     changes.db.run_many(
-        "INSERT INTO task (n, swarm, key, ordinal, spec, lane, priority, tolerant, attempts_max,"
-        " delay_s, status, unmet) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO task ({', '.join(WRITTEN)}, ordinal, spec, priority, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            _row(line, spec, ordinal + place)
-            for place, (line, spec) in enumerate(zip(lines, specs, strict=True))
+            (*_columns(line), ordinal, text, spec.priority, status_of(line))
+            for line, spec, text, ordinal in zip(lines, specs, texts, ordinals, strict=False)
         ],
     )
     edges = [
@@ -193,23 +212,6 @@ def _line(sheet: Sheet, spec: TaskSpec, *, n: int, unmet: int) -> TaskLine:
         delay_s=spec.delay_s,
         attempts_max=spec.retry.attempts_max,
         hard_until=None,
-    )
-
-
-def _row(line: TaskLine, spec: TaskSpec, ordinal: int) -> tuple[str | int | float, ...]:
-    return (
-        line.n,
-        line.swarm,
-        line.key,
-        ordinal,
-        spec_text(spec),
-        line.lane,
-        spec.priority,
-        line.tolerant,
-        line.attempts_max,
-        line.delay_s,
-        line.status,
-        line.unmet,
     )
 
 

@@ -8,7 +8,7 @@ for i = 1, #SWARM_FIELDS do SHEET_READ[i] = SWARM_FIELDS[i] end
 for i = 1, #STATUSES do SHEET_READ[#SHEET_READ + 1] = 'n:' .. STATUSES[i] end
 local TASK_FIELDS = {
   'status', 'unmet', 'run', 'attempt', 'failures', 'nonce', 'spent', 'lane', 'ordinal',
-  'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until', 'worker'
+  'priority', 'tolerant', 'delay_s', 'attempts_max', 'hard_until', 'worker', 'paying'
 }
 local GRANT_FIELDS = {}  -- those, then what a grant tells besides
 for i = 1, #TASK_FIELDS do GRANT_FIELDS[i] = TASK_FIELDS[i] end
@@ -38,15 +38,17 @@ end
 
 -- Put off a command that takes many members at once until the operation ends (see `finish`): one
 -- ZADD for a batch in place of one for each task. Only for keys that are not read meanwhile.
-local function later(ctx, command, key, ...)
-  local name = command .. key
-  local put_off = ctx.later[name]
+local function later(ctx, command, key, first, second)
+  local keys = ctx.later[command] or {}
+  ctx.later[command] = keys
+  local put_off = keys[key]
   if not put_off or #put_off >= 1000 then
     put_off = {command, key}
-    ctx.later[name] = put_off
+    keys[key] = put_off
     ctx.later[#ctx.later + 1] = put_off
   end
-  for _, word in ipairs({...}) do put_off[#put_off + 1] = word end
+  put_off[#put_off + 1] = first
+  if second then put_off[#put_off + 1] = second end
 end
 
 -- Whether tasks of a swarm may be given out now.
@@ -91,16 +93,18 @@ local function sheet(ctx, id)
   return found
 end
 
--- Read a task, and as a second answer the row of its fields.
+-- Read a task, and as a second answer the row of its fields. What nothing has happened to yet has no
+-- field (see UNTOUCHED in answers.py), for each takes time to write.
 local function find(id, key, fields)
   local row = redis.call('HMGET', task_key(id, key), unpack(fields or TASK_FIELDS))
   if not row[1] then return false end
   return {
-    id = id, key = key, status = row[1], unmet = tonumber(row[2]), run = tonumber(row[3]),
-    attempt = tonumber(row[4]), failures = tonumber(row[5]), nonce = row[6], spent = row[7],
+    id = id, key = key, status = row[1], unmet = tonumber(row[2]), run = tonumber(row[3] or 1),
+    attempt = tonumber(row[4] or 0), failures = tonumber(row[5] or 0), nonce = row[6] or '',
+    spent = row[7] or '',
     lane = row[8], ordinal = tonumber(row[9]), priority = tonumber(row[10]),
     tolerant = row[11] == '1', delay_s = tonumber(row[12]), attempts_max = tonumber(row[13]),
-    hard_until = tonumber(row[14]), worker = row[15]
+    hard_until = tonumber(row[14]), worker = row[15] or '', paying = row[16]
   }, row
 end
 

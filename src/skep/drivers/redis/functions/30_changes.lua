@@ -1,9 +1,10 @@
 -- Changes.
 
+-- Kinds and keys are names (records/ids.py): nothing in them has to be escaped.
 local function tell(ctx, s, kind, key, data)
   s.seq = s.seq + 1
-  local event = '{"seq":' .. s.seq .. ',"kind":' .. text(kind) .. ',"at":' .. ctx.stamp
-  if key then event = event .. ',"task":' .. text(key) end
+  local event = '{"seq":' .. s.seq .. ',"kind":"' .. kind .. '","at":' .. ctx.stamp
+  if key then event = event .. ',"task":"' .. key .. '"' end
   s.events[#s.events + 1] = event .. ',"data":' .. (data or '{}') .. '}'
 end
 
@@ -61,16 +62,12 @@ local function leave(s)
   end
 end
 
-local function move(ctx, task, how, told, columns)
-  local s = sheet(ctx, task.id)
-  if task.status == 'running' then purse.lose_calls(ctx, s, task) end
+-- Move a task's status with counts, seat and queue; gives what it was before.
+local function shift(ctx, s, task, how)
   local before, after = task.status, TASK_MOVES[task.status][how]
   task.status = after
   s.counts[before] = s.counts[before] - 1
   s.counts[after] = s.counts[after] + 1
-  local member = ref(task)
-  columns = columns or {}
-  columns.status = after
   if before == 'ready' or after == 'ready' then
     local seat = seat_of(s, task.lane)
     local queue = base(task.id) .. ':ready:' .. task.lane
@@ -83,6 +80,16 @@ local function move(ctx, task, how, told, columns)
       seat.ready = seat.ready - 1
     end
   end
+  return before
+end
+
+local function move(ctx, task, how, told, columns)
+  local s = sheet(ctx, task.id)
+  if task.status == 'running' then purse.lose_calls(ctx, s, task) end
+  local before = shift(ctx, s, task, how)
+  local after, member = task.status, ref(task)
+  columns = columns or {}
+  columns.status = after
   if before == 'running' then
     later(ctx, 'ZREM', 'skep:leases', member)
     later(ctx, 'SREM', 'skep:own:' .. task.worker, member)
@@ -124,6 +131,21 @@ local function release(ctx, task, columns)
   else
     move(ctx, task, 'task.released', '{}', columns)
   end
+end
+
+-- The status under which a task of a new plan is written: what waits for nothing, not even for
+-- time, is ready from the beginning, and `release_new` only has to tell of it.
+local function status_of_new(task)
+  local is_free = task.unmet == 0 and task.delay_s == 0
+  return is_free and TASK_MOVES.waiting['task.released'] or 'waiting'
+end
+
+local function release_new(ctx, s, task)
+  if task.unmet > 0 then return end
+  if task.delay_s > 0 then return release(ctx, task) end
+  shift(ctx, s, task, 'task.released')
+  reseat(ctx, s)
+  tell(ctx, s, 'task.released', task.key)
 end
 
 local function cancel_for(ctx, down, up, columns)

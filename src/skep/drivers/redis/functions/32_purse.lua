@@ -128,10 +128,9 @@ end
 
 -- Count as spent what calls of a task had reserved that nobody will settle: its attempt is over.
 function purse.lose_calls(ctx, s, task)
+  if not task.paying or task.paying == '' then return end
   local name = task_key(task.id, task.key)
-  local row = redis.call('HMGET', name, 'paying', 'run')
-  if not row[1] or row[1] == '' then return end
-  local keys, line = cjson.decode(row[1]), base(task.id) .. ':j:' .. row[2] .. ':' .. task.key
+  local keys, line = cjson.decode(task.paying), base(task.id) .. ':j:' .. task.run .. ':' .. task.key
   local p, sum = purse.read(task.id), nothing()
   for _, key in ipairs(keys) do
     local step = cjson.decode(redis.call('HGET', line, key))
@@ -139,6 +138,7 @@ function purse.lose_calls(ctx, s, task)
     redis.call('HSET', line, key, cjson.encode(step))
   end
   redis.call('HSET', name, 'paying', '')
+  task.paying = ''
   purse.write(task.id, p)
   tell(ctx, s, 'purse.lost', task.key, lost_told(keys, sum))
 end

@@ -10,7 +10,7 @@ local OF_A_RUN = {'j', 'o'}
 local function keys_of_task(id, key)
   local keys = {}
   for _, part in ipairs(OF_A_TASK) do keys[#keys + 1] = base(id) .. ':' .. part .. ':' .. key end
-  local runs = tonumber(redis.call('HGET', task_key(id, key), 'run') or 0)
+  local runs = tonumber(redis.call('HGET', task_key(id, key), 'run') or 1)
   for run = 1, runs do
     for _, part in ipairs(OF_A_RUN) do
       keys[#keys + 1] = base(id) .. ':' .. part .. ':' .. run .. ':' .. key

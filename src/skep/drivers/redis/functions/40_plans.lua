@@ -23,15 +23,7 @@ local function wire(id, up, down, met)
   end
 end
 
-local function write_task(ctx, s, spec, ordinal, unmet)
-  later(ctx, 'RPUSH', base(s.id) .. ':tasks', spec.key)
-  redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', 'waiting', 'unmet',
-    unmet, 'run', '1', 'attempt', '0', 'failures', '0', 'nonce', '', 'spent', '', 'lane', spec.lane,
-    'ordinal', ordinal, 'priority', spec.priority, 'tolerant', spec.tolerant and '1' or '0',
-    'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s), 'attempts_max',
-    spec.attempts_max, 'outcome', '', 'reason', '', 'worker', '', 'lease_until', '',
-    'hard_until', '', 'wake_at', '', 'started_at', '', 'ended_at', '', 'artifacts', '')
-  s.counts.waiting = s.counts.waiting + 1
+local function new_task(s, spec, ordinal, unmet)
   return {
     id = s.id, key = spec.key, status = 'waiting', unmet = unmet, run = 1, attempt = 0,
     failures = 0, nonce = '', spent = '', lane = spec.lane, ordinal = ordinal,
@@ -40,21 +32,28 @@ local function write_task(ctx, s, spec, ordinal, unmet)
   }
 end
 
-local function insert(ctx, s, specs)
-  local rows, ordinal = {}, redis.call('LLEN', base(s.id) .. ':tasks')
+-- Write a new task, under the status that it has or is about to be given.
+local function write_task(ctx, s, task, spec, status)
+  later(ctx, 'RPUSH', base(s.id) .. ':tasks', spec.key)
+  redis.call('HSET', task_key(s.id, spec.key), 'spec', spec.spec, 'status', status, 'unmet',
+    task.unmet, 'lane', spec.lane, 'ordinal', task.ordinal, 'priority', spec.priority, 'tolerant',
+    spec.tolerant and '1' or '0', 'delay_s', num(spec.delay_s), 'timeout_s', num(spec.timeout_s),
+    'attempts_max', spec.attempts_max)
+  s.counts.waiting = s.counts.waiting + 1
+end
+
+-- The rows of new tasks, with their edges, but not written yet.
+local function rows_of(s, specs)
+  local rows, own, ordinal = {}, {}, redis.call('LLEN', base(s.id) .. ':tasks')
   for place, spec in ipairs(specs) do
-    rows[place] = write_task(ctx, s, spec, ordinal + place - 1, 0)
+    rows[place] = new_task(s, spec, ordinal + place - 1, 0)
+    own[spec.key] = rows[place]
   end
-  local own = {}
-  for _, row in ipairs(rows) do own[row.key] = row end
   for place, spec in ipairs(specs) do
     for _, key in ipairs(spec.after) do
       local up = own[key] or find(s.id, key)
       wire(s.id, up, rows[place], TERMINAL[up.status] or false)
     end
-  end
-  for _, row in ipairs(rows) do
-    if row.unmet > 0 then set(row, {unmet = row.unmet}) end
   end
   return rows
 end
@@ -105,11 +104,12 @@ local function submit(_, args)
   redis.call('ZADD', 'swarm:index', 0, ask.swarm)
   local s = sheet(ctx, ask.swarm)
   start_clock(ctx, s)
-  local rows = insert(ctx, s, ask.tasks)
-  move_swarm(ctx, s, 'swarm.submitted', '{' .. keys_told(rows) .. '}')
-  for _, task in ipairs(rows) do
-    if task.unmet == 0 then release(ctx, task) end
+  local rows = rows_of(s, ask.tasks)
+  for place, spec in ipairs(ask.tasks) do
+    write_task(ctx, s, rows[place], spec, status_of_new(rows[place]))
   end
+  move_swarm(ctx, s, 'swarm.submitted', '{' .. keys_told(rows) .. '}')
+  for _, task in ipairs(rows) do release_new(ctx, s, task) end
   remember_command(ask.command, ask.digest, ask.swarm)
   return finish(ctx, {'OK', ask.swarm})
 end
@@ -160,7 +160,8 @@ local function add(_, args)
   if gone then return {'NOBLOB', gone} end
   refer(s.id, ask.blobs)
   local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
-  local rows = insert(ctx, s, ask.tasks)
+  local rows = rows_of(s, ask.tasks)
+  for place, spec in ipairs(ask.tasks) do write_task(ctx, s, rows[place], spec, 'waiting') end
   for _, key in ipairs(downs) do
     local down = find(s.id, key)
     for _, row in ipairs(rows) do wire(s.id, row, down, false) end

@@ -77,8 +77,9 @@ local function stage_piece(_, args)
   local s = sheet(ctx, id)
   refer(id, ask.blobs)
   for place, spec in ipairs(ask.tasks) do
-    local task = write_task(ctx, s, spec, ask.offset + place - 1, spec.unmet)
-    if task.unmet == 0 then release(ctx, task) end
+    local task = new_task(s, spec, ask.offset + place - 1, spec.unmet)
+    write_task(ctx, s, task, spec, status_of_new(task))
+    release_new(ctx, s, task)
   end
   for _, edge in ipairs(ask.edges) do
     wire(id, {key = edge[1], ordinal = edge[2]}, {key = edge[3], ordinal = edge[4], unmet = 0}, false)

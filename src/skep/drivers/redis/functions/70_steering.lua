@@ -19,7 +19,7 @@ local function cancel_all(ctx, s, reason)
       redis.call('HSET', name, 'status', 'cancelled', 'reason', reason, 'ended_at', at)
       s.counts[status] = s.counts[status] - 1
       s.counts.cancelled = s.counts.cancelled + 1
-      if status == 'running' then purse.lose_calls(ctx, s, {id = s.id, key = key}) end
+      if status == 'running' then purse.lose_calls(ctx, s, find(s.id, key)) end
       tell(ctx, s, 'task.cancelled', key, told)
     end
   end
@@ -34,7 +34,7 @@ end
 local function resume(ctx, s, reason)
   for _, key in ipairs(each_task(s.id)) do
     local row = redis.call('HMGET', task_key(s.id, key), 'status', 'failures')
-    if row[2] ~= '0' and not TERMINAL[row[1]] then
+    if (row[2] or '0') ~= '0' and not TERMINAL[row[1]] then
       redis.call('HSET', task_key(s.id, key), 'failures', 0)
     end
   end
