@@ -11,6 +11,9 @@ from pydantic_ai.messages import (
 )
 
 from skep.agent.conversation import Conversation
+from skep.records.values import canonical, digest_of
+
+GROUND = digest_of("null")
 
 
 def opening(text: str = "Gather.") -> ModelRequest:
@@ -20,7 +23,7 @@ def opening(text: str = "Gather.") -> ModelRequest:
 
 def test_a_restart_is_part_of_the_fingerprint() -> None:
     """What was left out still counts: the same summary of another past is another question."""
-    long, other, fresh = (Conversation(opening(), ground=None) for _ in range(3))
+    long, other, fresh = (Conversation(opening(), ground=GROUND) for _ in range(3))
     long.extend(ModelResponse(parts=[TextPart("I saw soup.")]))
     other.extend(ModelResponse(parts=[TextPart("I saw bread.")]))
 
@@ -33,7 +36,7 @@ def test_a_restart_is_part_of_the_fingerprint() -> None:
 
 def test_who_answered_and_what_it_cost_is_no_part_of_it() -> None:
     """A takeover meets the same question whichever model of a chain gave the answers before it."""
-    first, second = (Conversation(opening(), ground=None) for _ in range(2))
+    first, second = (Conversation(opening(), ground=GROUND) for _ in range(2))
 
     first.extend(ModelResponse(parts=[TextPart("Soup.")], model_id="a", finish_reason="stop"))
     second.extend(
@@ -46,7 +49,7 @@ def test_who_answered_and_what_it_cost_is_no_part_of_it() -> None:
 def test_the_fingerprints_of_earlier_versions_still_hold() -> None:
     """A run that began before an update does not diverge after it: these were computed before."""
     opened = ModelRequest(parts=[UserPromptPart("Look it up.")], instructions="You look things up.")
-    conversation = Conversation(opened, ground=["m", []])
+    conversation = Conversation(opened, ground=digest_of(canonical(["m", []])))
     fingerprints = [conversation.fingerprint]
 
     calls = [

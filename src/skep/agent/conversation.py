@@ -37,9 +37,9 @@ FINDING_HEADER: Final = "Report of task "
 class Conversation:
     """The messages so far, oldest first, and their fingerprint."""
 
-    def __init__(self, opening: ModelRequest, *, ground: Json) -> None:
+    def __init__(self, opening: ModelRequest, *, ground: Digest) -> None:
         self.messages: list[ModelMessage] = []
-        self.fingerprint: Digest = digest_of(canonical(ground))
+        self.fingerprint = ground
         self.extend(opening)
 
     def restart(self, messages: Sequence[ModelMessage]) -> None:

@@ -7,20 +7,12 @@ in the journal until it comes to where its predecessor died.
 """
 
 import asyncio
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, cast
 
 from pydantic_ai.exceptions import ModelRetry, ToolFailed
-from pydantic_ai.messages import (
-    InstructionPart,
-    ModelResponse,
-    TextPart,
-    ToolCallPart,
-    ToolReturnPart,
-)
-from pydantic_ai.models import ModelRequestParameters
-from pydantic_ai.tools import ToolDefinition
+from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_core import to_jsonable_python
 
 from skep.agent.approving import AwaitsDecision
@@ -32,6 +24,7 @@ from skep.agent.drafting import returns_of
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
 from skep.agent.guarding import forbidden
+from skep.agent.kit import Kit, Kits
 from skep.agent.returns import FINAL_RESULT
 from skep.agent.talk import Talk
 from skep.agent.toolbox import Toolbox, ToolRefusal
@@ -39,9 +32,9 @@ from skep.agent.tools.shelf import SHELF
 from skep.agent.turn import ask
 from skep.agent.workspace import Workspace
 from skep.policy.faults import Fault
-from skep.records.errors import AgentUnknown, InvalidInput, SkepError
+from skep.records.errors import InvalidInput, SkepError
 from skep.records.outcome import ErrorClass, Failure
-from skep.records.role import Charter, Role, chain_of
+from skep.records.role import Charter
 from skep.records.task import AgentKind
 from skep.records.values import Json, canonical
 
@@ -65,10 +58,13 @@ class LoopPerformer:
 
     def __init__(self, asker: Asker) -> None:
         self._asker = asker
+        self._kits = Kits()
 
     async def perform(self, brief: Brief) -> Work:
         """Converse with the role's model until it answers without asking for a tool."""
-        talk = await _begin(brief, self._asker)
+        charter = _charter(brief)
+        kit = self._kits.of(charter, brief.grant.spec.agent, digest=brief.request.charter)
+        talk = await _begin(brief, kit, self._asker)
         for turn in range(1, TURNS_MAX + 1):
             response = await ask(talk, turn)
             talk.conversation.extend(response)
@@ -78,34 +74,23 @@ class LoopPerformer:
         raise _gave_up(f"It asked for more than {TURNS_MAX} turns.")
 
 
-async def _begin(brief: Brief, asker: Asker) -> Talk:
-    charter = _charter(brief)
-    role = charter.roles.get(brief.grant.spec.agent)
-    if role is None:
-        raise AgentUnknown(name=brief.grant.spec.agent, known=tuple(sorted(charter.roles)))
-    workspace = _workspace(brief)
-    toolbox = Toolbox(role.tools, charter=charter, workspace=workspace)
-    definitions = toolbox.definitions()
-    model, returns = charter.model_of(role), await returns_of(brief, charter, role)
-    ground = cast("Json", to_jsonable_python([model, definitions, *returns.ground]))
+async def _begin(brief: Brief, kit: Kit, asker: Asker) -> Talk:
+    workspace, role = Workspace(Path(brief.request.workspace or ".")), kit.role
+    returns = await returns_of(brief, kit.charter, role)
     files = await attached(brief, workspace)
     return Talk(
         brief=brief,
         role=role,
-        chain=chain_of(model),
+        chain=kit.chain,
         asker=asker,
-        toolbox=toolbox,
+        toolbox=Toolbox(role.tools, charter=kit.charter, workspace=workspace),
         returns=returns,
-        parameters=returns.asked_for(_parameters(role, definitions)),
-        conversation=Conversation(opening(brief, role, files, words=returns.words), ground=ground),
+        parameters=returns.asked_for(kit.parameters),
+        conversation=Conversation(
+            opening(brief, role, files, words=returns.words),
+            ground=kit.fingerprint_with(returns.ground),
+        ),
     )
-
-
-def _parameters(role: Role, tools: list[ToolDefinition]) -> ModelRequestParameters:
-    # Said here and not by the opening alone: of a conversation's instructions pydantic-ai sends
-    # those of the last two requests, and so none once the opening lies further back.
-    parts = [InstructionPart(content=role.instructions)]
-    return ModelRequestParameters(function_tools=tools, instruction_parts=parts)
 
 
 async def _follow(talk: Talk, response: ModelResponse, *, turn: int) -> Work | None:
@@ -137,11 +122,13 @@ async def _use_all(talk: Talk, calls: Sequence[ToolCallPart], *, turn: int) -> W
     return None
 
 
-async def _all_of(answers: Iterable[Awaitable[ToolReturnPart]]) -> Sequence[ToolReturnPart]:
+async def _all_of(answers: Sequence[Awaitable[ToolReturnPart]]) -> Sequence[ToolReturnPart]:
     """Let every call of a turn come to its end, then raise what ended any of them without one.
 
     A call that awaits a decision holds no other back: what those did is recorded.
     """
+    if len(answers) == 1:
+        return [await answers[0]]
     ended = await asyncio.gather(*answers, return_exceptions=True)
     raised = [each for each in ended if isinstance(each, BaseException)]
     for error in raised:
@@ -237,7 +224,3 @@ def _charter(brief: Brief) -> Charter:
             hint="Submit it through the library or the command line, which make one.",
         )
     return brief.charter
-
-
-def _workspace(brief: Brief) -> Workspace:
-    return Workspace(Path(brief.request.workspace or "."))

@@ -35,20 +35,8 @@ class Toolbox:
     """The tools that one role may use on one workspace."""
 
     def __init__(self, names: Sequence[str], *, charter: Charter, workspace: Workspace) -> None:
-        self._names = [name for name in names if name in charter.tools and name in SHELF]
-        self._charter = charter
+        self._names = _usable(names, charter)
         self._workspace = workspace
-
-    def definitions(self) -> list[ToolDefinition]:
-        """What the model is told, from the charter: as it was when the swarm began."""
-        return [
-            ToolDefinition(
-                name=name,
-                description=self._charter.tools[name].description,
-                parameters_json_schema=dict(self._charter.tools[name].schema),
-            )
-            for name in self._names
-        ]
 
     def effect(self, name: str) -> Effect:
         """What repeating a call of the tool would do."""
@@ -73,9 +61,28 @@ class Toolbox:
             return ToolRefusal(reason=f"The arguments of {name} do not fit: {problems}.")
 
     async def use(self, name: str, args: Mapping[str, Any]) -> Json:
-        """Make a call, in a thread because tools block while they read."""
-        result = await asyncio.to_thread(SHELF[name].run, self._workspace, **args)
+        """Make a call, in a thread because tools block while they read; a short one at once."""
+        tool = SHELF[name]
+        result = tool.at_once(self._workspace, **args) if tool.at_once else None
+        if result is None:
+            result = await asyncio.to_thread(tool.run, self._workspace, **args)
         return cast("Json", to_jsonable_python(result))
+
+
+def definitions_of(names: Sequence[str], charter: Charter) -> list[ToolDefinition]:
+    """What a model is told of tools, from the charter: as it was when the swarm began."""
+    return [
+        ToolDefinition(
+            name=name,
+            description=charter.tools[name].description,
+            parameters_json_schema=dict(charter.tools[name].schema),
+        )
+        for name in _usable(names, charter)
+    ]
+
+
+def _usable(names: Sequence[str], charter: Charter) -> list[str]:
+    return [name for name in names if name in charter.tools and name in SHELF]
 
 
 def shapes(names: Collection[str]) -> dict[str, ToolShape]:

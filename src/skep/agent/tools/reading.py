@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Final, TypedDict
 
-from skep.agent.files import Listing, TextFile
+from skep.agent.files import FileRefused, Listing, Reason, TextFile
 from skep.agent.names import path_from_shown, shown_line, shown_path, shown_text
 from skep.agent.tools.scope import LINE_CHARS_MAX, Scope, at_most, scope_of
 from skep.agent.workspace import TEXT_BYTES_MAX, Workspace
@@ -16,6 +16,8 @@ LINES_MAX: Final = 400
 MATCHES_MAX: Final = 100
 READ_BYTES_MAX: Final = 64_000
 """How much of a file one call gives."""
+SMALL_BYTES_MAX: Final = 16 * 1024
+"""The largest file that is read without a thread: its lines take less than the hop would."""
 PATTERN_CHARS_MAX: Final = 200
 """The longest glob or text that is looked for."""
 
@@ -84,6 +86,23 @@ def read_file(
         lines: How many lines to give.
     """
     content = workspace.read(path_from_shown(path), bytes_max=TEXT_BYTES_MAX)
+    return _lines_of(content, path=path, first_line=first_line, lines=lines)
+
+
+def read_small_file(
+    workspace: Workspace, *, path: str, first_line: int = 1, lines: int = LINES_MAX
+) -> FileRead | None:
+    """As `read_file`; None for a file of more than 16 KiB."""
+    try:
+        content = workspace.read(path_from_shown(path), bytes_max=SMALL_BYTES_MAX)
+    except FileRefused as refusal:
+        if refusal.reason is Reason.TOO_LARGE:
+            return None
+        raise
+    return _lines_of(content, path=path, first_line=first_line, lines=lines)
+
+
+def _lines_of(content: bytes, *, path: str, first_line: int, lines: int) -> FileRead:
     every = re.findall(rb"[^\n]*\n|[^\n]+", content)
     skipped = max(0, first_line - 1)
     given = list(_within_bytes(every[skipped : skipped + at_most(lines)]))
