@@ -110,6 +110,27 @@ BUGS: Final = (
         breaks="I24 Budget: to the last digit",
     ),
     Bug(
+        name="sqlite-grant-of-the-first-budget",
+        file="drivers/sqlite/claiming.py",
+        old="limits=limits_of(ready.held)",
+        new="limits=limits_of(None)",
+        breaks="I24 Budget: a grant tells the budget as it stands",
+    ),
+    Bug(
+        name="lua-grant-of-the-first-budget",
+        file="drivers/redis/functions/50_claiming.lua",
+        old="found[#found + 1] = row[2] or ''",
+        new="found[#found + 1] = ''",
+        breaks="I24 Budget: a grant tells the budget as it stands",
+    ),
+    Bug(
+        name="grant-keeps-the-first-limits",
+        file="records/purse.py",
+        old="    if limits == limits_text(budget or UNLIMITED):\n",
+        new="    if budget:\n",
+        breaks="I24 Budget: a grant tells the budget as it stands",
+    ),
+    Bug(
         name="live-swarm-forgotten",
         file="policy/retention.py",
         old="return status in ENDED and ended_at is not None and ended_at < before",

@@ -1,24 +1,44 @@
 """Calls that are paid for: what their bills reserve, settle and give back."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
-from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart
+from pydantic_ai.messages import (
+    FinishReason,
+    ModelRequest,
+    ModelResponse,
+    ModelResponsePart,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
 
 from skep.agent.asking import Asker
+from skep.agent.attempt import Bench, attempt
+from skep.agent.catalog import Catalog
+from skep.agent.charter import draw_charter
 from skep.agent.failures import AttemptFailed
 from skep.agent.journal import Bill, PurseEmpty, PurseWaits, RunJournal
+from skep.agent.loop import LoopPerformer
 from skep.agent.prices import Prices
-from skep.agent.scripted import ScriptedModel
+from skep.hive.fleet import Fleet
+from skep.hive.registry import SwarmRegistry
+from skep.records.ids import TaskKey
+from skep.records.outcome import HandedBack
 from skep.records.purse import Amount, Budget, Purse
+from skep.records.role import Role
 from skep.records.step import Effect
+from skep.records.swarm import SwarmStatus
+from skep.records.task import AgentKind, TaskSpec
 from skep.testing.acts import claim_one, submit
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.harness import InspectableStore
 from skep.testing.memory import MemoryHarness
+from skep.testing.models import ScriptedModel
 from skep.testing.samples import task
 
 ONE = Amount(requests=1, tokens=100, nano_usd=7)
@@ -140,6 +160,74 @@ def test_an_answer_takes_what_its_provider_tells() -> None:
     used = Prices().used(SONNET, answer, worst=ONE)
 
     assert used == Amount(requests=1, tokens=1_100, nano_usd=4_500_000)
+
+
+@pytest.mark.parametrize(
+    ("part", "tokens"),
+    [
+        (TextPart("honey " * 2), 6),
+        (TextPart("é" * 3), 6),
+        (ThinkingPart("ab" * 5), 5),
+        (ToolCallPart("search", '{"a":1}'), 6),
+        (TextPart("long " * 1_000), 50),
+    ],
+    ids=["said", "not ASCII", "thought", "called", "longer than allowed"],
+)
+def test_a_cut_answer_takes_what_came_of_it(part: ModelResponsePart, tokens: int) -> None:
+    """What its provider was asked, and all that came, counted as in the worst case."""
+    answer = ModelResponse(parts=[part], usage=RequestUsage(input_tokens=1_000, output_tokens=1))
+
+    seen = Prices().seen(SONNET, answer, worst=ONE, answer_tokens_max=50)
+
+    price = 3_000 * 1_000 + 15_000 * tokens
+    assert seen == Amount(requests=1, tokens=1_000 + tokens, nano_usd=price)
+
+
+@pytest.mark.parametrize(
+    ("usage", "finish", "tokens"),
+    [
+        (RequestUsage(input_tokens=10, output_tokens=2), "stop", 12),
+        (RequestUsage(input_tokens=10, output_tokens=99), None, 109),
+        (RequestUsage(output_tokens=2), "stop", ONE.tokens),
+        (RequestUsage(), None, ONE.tokens),
+    ],
+    ids=["its last word came", "it told more than came", "nothing of what was asked", "nothing"],
+)
+def test_a_cut_answer_takes_what_its_provider_told(
+    usage: RequestUsage, finish: FinishReason | None, tokens: int
+) -> None:
+    """The figures at its end stand; where none tells what was asked it is the worst case."""
+    parts = [TextPart("hello, said the bee")]
+    answer = ModelResponse(parts=parts, usage=usage, finish_reason=finish)
+
+    assert Prices().seen(SONNET, answer, worst=ONE, answer_tokens_max=50).tokens == tokens
+
+
+def test_an_answer_that_nobody_saw_takes_the_worst_case() -> None:
+    """Nothing came, and it may be on the bill all the same."""
+    assert Prices().seen(SONNET, None, worst=ONE, answer_tokens_max=50) == ONE
+
+
+async def test_a_limit_that_is_set_later_holds_for_a_free_model(store: InspectableStore) -> None:
+    """A swarm that began without a limit stops at the one it was given since."""
+    bee = Role(name="bee", description="", instructions="You gather.")
+    draw = partial(draw_charter, catalog=Catalog(roles={"bee": bee}))
+    registry = SwarmRegistry(store=store, chance=SeededChance(3), draw_charter=draw)
+    plan = [TaskSpec(key=TaskKey("t"), agent="bee")]
+    model = ScriptedModel(["hello"])
+    swarm = await Fleet(store=store, registry=registry).submit("Gather", plan, model="own")
+    await swarm.raise_budget(budget_requests=0)
+    bench = Bench(
+        store=store,
+        clock=ManualClock(),
+        chance=SeededChance(4),
+        performers={AgentKind.LLM: LoopPerformer(Asker(model_of=lambda _: model))},
+    )
+
+    outcome = await attempt(await claim_one(store), bench)
+
+    assert isinstance(outcome, HandedBack), outcome
+    assert (model.asked, (await swarm.state()).status) == (0, SwarmStatus.PAUSED)
 
 
 def asker() -> Asker:

@@ -14,11 +14,16 @@ Finish: TypeAlias = Literal["stop", "length", "refusal"]
 
 @dataclass(frozen=True, kw_only=True)
 class Says:
-    """The model says a text, or calls tools as (name, arguments); arguments may be raw text."""
+    """The model says a text, or calls tools as (name, arguments); arguments may be raw text.
+
+    It takes `takes_s` seconds, and `usage` is what it was asked and what it answered, in tokens.
+    """
 
     text: str = ""
     calls: Sequence[Call] = ()
     finish: Finish = "stop"
+    usage: tuple[int, int] = (10, 5)
+    takes_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,9 +37,12 @@ class Fails:
 
 @dataclass(frozen=True, kw_only=True)
 class Breaks:
-    """The connection is reset: before the head of the answer, after it, or after some events."""
+    """The connection is reset: before the head of the answer, after it, or after some events.
 
-    when: Literal["before", "after", "midway"]
+    At its end all has come but the last event. An overloaded provider says so amid the stream.
+    """
+
+    when: Literal["before", "after", "midway", "at its end", "overloaded"]
     cleanly: bool = False
 
 

@@ -72,7 +72,16 @@ def _chat(says: Says) -> Mapping[str, Any]:
         "created": 1_700_000_000,
         "model": "stub",
         "choices": [choice],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        "usage": _chat_usage(says),
+    }
+
+
+def _chat_usage(says: Says) -> Mapping[str, int]:
+    asked, answered = says.usage
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": answered,
+        "total_tokens": asked + answered,
     }
 
 
@@ -103,8 +112,7 @@ def _chat_events(says: Says) -> Iterator[Event]:
         for piece in pieces(arguments(args)):
             yield chunk({"tool_calls": [{"index": n, "function": {"arguments": piece}}]})
     yield chunk({}, _chat_finish(says))
-    usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-    yield "", {**chunk({})[1], "choices": [], "usage": usage}
+    yield "", {**chunk({})[1], "choices": [], "usage": _chat_usage(says)}
 
 
 # --- responses ---------------------------------------------------------------------------------
@@ -129,11 +137,11 @@ def _response(says: Says) -> Mapping[str, Any]:
         "tools": [],
         "output": [item for _, item in _items(says)],
         "usage": {
-            "input_tokens": 10,
+            "input_tokens": says.usage[0],
             "input_tokens_details": {"cached_tokens": 0},
-            "output_tokens": 5,
+            "output_tokens": says.usage[1],
             "output_tokens_details": {"reasoning_tokens": 0},
-            "total_tokens": 15,
+            "total_tokens": sum(says.usage),
         },
     }
 
@@ -216,7 +224,7 @@ def _message(says: Says) -> Mapping[str, Any]:
         "content": content,
         "stop_reason": _stop_reason(says),
         "stop_sequence": None,
-        "usage": {"input_tokens": 10, "output_tokens": 5},
+        "usage": {"input_tokens": says.usage[0], "output_tokens": says.usage[1]},
     }
 
 
@@ -225,7 +233,9 @@ def _stop_reason(says: Says) -> str:
 
 
 def _message_events(says: Says) -> Iterator[Event]:
-    begun: dict[str, Any] = {**_message(says), "content": [], "stop_reason": None}
+    asked, answered = says.usage
+    usage = {"input_tokens": asked, "output_tokens": 1}
+    begun: dict[str, Any] = {**_message(says), "content": [], "stop_reason": None, "usage": usage}
     yield "message_start", {"type": "message_start", "message": begun}
     yield "ping", {"type": "ping"}
     blocks: list[tuple[Mapping[str, Any], Sequence[Mapping[str, Any]]]] = []
@@ -247,5 +257,6 @@ def _message_events(says: Says) -> Iterator[Event]:
         kind = "content_block_stop"
         yield kind, {"type": kind, "index": place}
     delta = {"stop_reason": _stop_reason(says), "stop_sequence": None}
-    yield "message_delta", {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 5}}
+    used = {"output_tokens": answered}
+    yield "message_delta", {"type": "message_delta", "delta": delta, "usage": used}
     yield "message_stop", {"type": "message_stop"}

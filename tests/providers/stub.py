@@ -23,13 +23,17 @@ from tests.providers.scenario import (
     Scene,
     Waits,
 )
-from tests.providers.speech import Event, spoken, streamed
+from tests.providers.speech import Event, problem, spoken, streamed
 
 PATHS: Mapping[str, Protocol] = {
     "/v1/chat/completions": "openai-chat",
     "/v1/responses": "openai-responses",
     "/v1/messages": "anthropic",
 }
+CUT = Says(text="This answer is long enough to be cut in its middle.")
+"""What a model says whose answer is cut."""
+
+BEGINNING = slice(6)
 RESET_AT_CLOSE = struct.pack("ii", 1, 0)
 Play = Callable[[Asked], Scene]
 
@@ -106,6 +110,7 @@ class Stub:
     ) -> None:
         match scene:
             case Says():
+                await _ponder(reader, scene.takes_s)
                 await _say(writer, asked, scene)
             case Fails():
                 await _document(writer, scene.body, status=scene.status, headers=scene.headers)
@@ -126,6 +131,10 @@ class Stub:
             writer.write(_head(200, {"Content-Type": "application/json", "Content-Length": "999"}))
         elif scene.when == "midway":
             await _begin(writer, asked, cleanly=scene.cleanly)
+        elif scene.when == "at its end":
+            await _begin(writer, asked, cleanly=scene.cleanly, events=_all_but_the_end(asked))
+        elif scene.when == "overloaded":
+            await _begin(writer, asked, cleanly=True, last=_overloaded(asked.protocol))
         await writer.drain()
         if not scene.cleanly:
             end: socket.socket = writer.get_extra_info("socket")
@@ -153,6 +162,16 @@ async def _request(reader: asyncio.StreamReader) -> Asked | None:
     return Asked(protocol=PATHS[path], body=json.loads(content), headers=headers)
 
 
+async def _ponder(reader: asyncio.StreamReader, seconds: float) -> None:
+    """Take so long, unless the client goes away."""
+    if not seconds:
+        return
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await reader.read(1)
+            raise ConnectionResetError
+
+
 async def _say(writer: asyncio.StreamWriter, asked: Asked, says: Says) -> None:
     if not asked.is_streamed:
         await _document(writer, spoken(asked.protocol, says))
@@ -167,9 +186,16 @@ async def _say(writer: asyncio.StreamWriter, asked: Asked, says: Says) -> None:
     await writer.drain()
 
 
-async def _begin(writer: asyncio.StreamWriter, asked: Asked, *, cleanly: bool = False) -> None:
+async def _begin(
+    writer: asyncio.StreamWriter,
+    asked: Asked,
+    *,
+    cleanly: bool = False,
+    events: slice = BEGINNING,
+    last: Sequence[Event] = (),
+) -> None:
     """Send the beginning of an answer, and no more."""
-    says = Says(text="This answer is long enough to be cut in its middle.")
+    says = CUT
     if not asked.is_streamed:
         content = json.dumps(spoken(asked.protocol, says)).encode()
         length = str(len(content))
@@ -177,10 +203,19 @@ async def _begin(writer: asyncio.StreamWriter, asked: Asked, *, cleanly: bool = 
         writer.write(content[: len(content) // 2])
         return
     writer.write(_head(200, _STREAM))
-    for _, event in zip(range(6), streamed(asked.protocol, says), strict=False):
+    for event in [*list(streamed(asked.protocol, says))[events], *last]:
         await _chunk(writer, _sse(event))
     if cleanly:
         writer.write(b"0\r\n\r\n")
+
+
+def _all_but_the_end(asked: Asked) -> slice:
+    return slice(None) if asked.protocol == "openai-chat" else slice(-1)  # there it is [DONE]
+
+
+def _overloaded(protocol: Protocol) -> Sequence[Event]:
+    said = problem(protocol, code="overloaded", kind="overloaded_error", message="Too much.")
+    return [("error", said)]
 
 
 async def _never_end(writer: asyncio.StreamWriter, asked: Asked) -> None:

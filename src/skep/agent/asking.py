@@ -50,7 +50,8 @@ UNPAID: Final = frozenset(
         Fault.REJECTED,
     }
 )
-"""Refused before anything was made: nobody sends a bill. After any other fault there may be one."""
+"""Refused before anything was made: nobody sends a bill. After any other fault there may be one,
+and after one of these in the midst of an answer."""
 
 ModelOf: TypeAlias = Callable[[str], Model]
 
@@ -109,24 +110,46 @@ class Asker:
         """
         failures = dict[str, Failure]()
         for name in self._ready(chain, now()):
+            seen = _Seen()
             try:
-                answer = await self._ask_one(name, messages, parameters, heard=heard)
+                answer = await self._ask_one(name, messages, parameters, heard=heard, seen=seen)
             except Exception as error:
                 failure = model_failure(error, model=name, now=now())
                 failures[name] = failure
-                if bill is not None and failure.code not in UNPAID:
-                    bill.take(self._worst(name, messages, parameters), name)
+                if bill is not None and (seen.has_begun or failure.code not in UNPAID):
+                    bill.take(self._cut_off(name, messages, parameters, seen=seen), name)
                 if failure.error_class not in PASSING:
                     raise AttemptFailed(together(list(failures.values()), now=now())) from error
                 self._let_rest(name, failure)
             else:
                 if bill is not None:
-                    worst = self._worst(name, messages, parameters)
-                    prices, is_provided = self.prices, self.is_provided(name)
-                    took = prices.used(name, answer, worst=worst) if is_provided else worst
-                    bill.take(took, name)
+                    bill.take(self._took(name, messages, parameters, answer=answer), name)
                 return _signed(answer, name, failures)
         raise AttemptFailed(together(list(failures.values()), now=now()))
+
+    def _took(
+        self,
+        name: str,
+        messages: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+        *,
+        answer: ModelResponse,
+    ) -> Amount:
+        worst = self._worst(name, messages, parameters)
+        return self.prices.used(name, answer, worst=worst) if self.is_provided(name) else worst
+
+    def _cut_off(
+        self,
+        name: str,
+        messages: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+        *,
+        seen: "_Seen",
+    ) -> Amount:
+        worst, most = self._worst(name, messages, parameters), self.answer_tokens_max
+        if not self.is_provided(name):
+            return worst
+        return self.prices.seen(name, seen.answer, worst=worst, answer_tokens_max=most)
 
     def _worst(
         self,
@@ -146,6 +169,7 @@ class Asker:
         parameters: ModelRequestParameters,
         *,
         heard: Heard | None,
+        seen: "_Seen",
     ) -> ModelResponse:
         if not self.is_provided(name):
             return await self.model_of(name).request(messages, None, parameters)
@@ -153,12 +177,16 @@ class Asker:
         model = await asyncio.to_thread(self.model_of, name)
         settings = ModelSettings(max_tokens=self.answer_tokens_max)
         if not self.streams:
-            return _finished(await model.request(messages, settings, parameters))
+            seen.answer = await model.request(messages, settings, parameters)
+            return _finished(seen.answer)
         async with model.request_stream(messages, settings, parameters) as stream:
-            async for event in stream:
-                if heard is not None and (text := _text_of(event)):
-                    heard(text)
-        return _finished(stream.get())
+            try:
+                async for event in stream:
+                    if heard is not None and (text := _text_of(event)):
+                        heard(text)
+            finally:
+                seen.answer = stream.get()
+        return _finished(seen.answer)
 
     def _ready(self, chain: Sequence[str], now: float) -> Sequence[str]:
         """Leave out the models that rest; when all of them do, all are asked."""
@@ -167,6 +195,18 @@ class Asker:
     def _let_rest(self, name: str, failure: Failure) -> None:
         if failure.retry_at is not None:
             self.rests[name] = failure.retry_at
+
+
+@dataclass(slots=True, kw_only=True)
+class _Seen:
+    """What has come of an answer so far; None where nobody could see it."""
+
+    answer: ModelResponse | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the provider had begun to answer, so that there will be a bill."""
+        return self.answer is not None and bool(self.answer.parts or self.answer.usage.input_tokens)
 
 
 def _finished(answer: ModelResponse) -> ModelResponse:

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from math import ceil
 from typing import Final
 
-from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter, ModelResponse
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    ModelResponse,
+    TextPart,
+    ThinkingPart,
+    ToolCallPart,
+)
 from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
 from pydantic_core import to_json
@@ -63,8 +70,7 @@ class Prices:
         """Bound what one request can take: its input by its bytes, its answer by its limit."""
         content = ModelMessagesTypeAdapter.dump_json(list(messages))
         content += to_json(parameters, fallback=str)
-        plain = len(content.decode(errors="replace").encode("ascii", "ignore"))
-        given = plain // ASCII_BYTES_A_TOKEN + len(content) - plain + OVERHEAD_TOKENS
+        given = _tokens_at_most(content) + OVERHEAD_TOKENS
         return Amount(
             requests=1,
             tokens=given + answer_tokens_max,
@@ -76,11 +82,45 @@ class Prices:
         asked, answered = answer.usage.input_tokens, answer.usage.output_tokens
         if not asked + answered:
             return worst
-        return Amount(
-            requests=1,
-            tokens=asked + answered,
-            nano_usd=self.of(model, input_tokens=asked, output_tokens=answered),
-        )
+        return self._request(model, asked, answered=answered)
+
+    def seen(
+        self, model: str, answer: ModelResponse | None, *, worst: Amount, answer_tokens_max: int
+    ) -> Amount:
+        """Say what an answer took that broke off: what its provider told, and all that came of it.
+
+        What came is counted as in the worst case, unless the last word on it had come too. Without
+        a word on what was asked it is the worst case.
+        """
+        if answer is None or not answer.usage.input_tokens:
+            return worst
+        told, is_last = answer.usage.output_tokens, answer.finish_reason is not None
+        came = 0 if is_last and told else _tokens_at_most(_said(answer).encode())
+        answered = max(told, min(came, answer_tokens_max))
+        return self._request(model, answer.usage.input_tokens, answered=answered)
+
+    def _request(self, model: str, asked: int, *, answered: int) -> Amount:
+        price = self.of(model, input_tokens=asked, output_tokens=answered)
+        return Amount(requests=1, tokens=asked + answered, nano_usd=price)
+
+
+def _tokens_at_most(content: bytes) -> int:
+    plain = len(content.decode(errors="replace").encode("ascii", "ignore"))
+    return plain // ASCII_BYTES_A_TOKEN + len(content) - plain
+
+
+def _said(answer: ModelResponse) -> str:
+    """All that came of an answer: what it thinks, what it says, and what it calls."""
+    said = ""
+    for part in answer.parts:
+        match part:
+            case TextPart() | ThinkingPart():
+                said += part.content
+            case ToolCallPart():
+                said += part.tool_name + part.args_as_json_str()
+            case _:
+                said += str(part)
+    return said
 
 
 def _listed(provider: str, name: str, asked: int, *, output: int) -> int | None:

@@ -12,6 +12,7 @@ from typing import Final, cast
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
 from skep.records.errors import PlanRefused
+from skep.records.purse import with_limits
 from skep.records.role import Charter
 from skep.records.swarm import SwarmRequest
 from skep.records.task import RetryPolicy, TaskSpec
@@ -83,12 +84,13 @@ def request_from(text: str) -> SwarmRequest:
 
 
 @lru_cache(maxsize=REQUESTS_KEPT)
-def request_at(text: str, *, cap: int) -> SwarmRequest:
-    """Read a request as it stands now that its swarm's cap is `cap`.
+def request_at(text: str, *, cap: int, limits: str) -> SwarmRequest:
+    """Read a request as it stands now: the cap of its swarm, and the `limits` of its purse.
 
     What is kept goes by the text itself and not by the swarm, so it cannot be out of date.
     """
-    return replace(request_from(text), max_agents=cap)
+    request = request_from(text)
+    return replace(request, max_agents=cap, budget=with_limits(request.budget, limits))
 
 
 def charter_bytes(charter: Charter) -> bytes:

@@ -47,8 +47,9 @@ class Grant:
 
     `failures` counts the failed and lost attempts before it; `waited_for` names what it waited
     for, spawned tasks included, in the order of the plan. `request` is what its swarm asks for, as
-    of the claim; `has_steps` says whether the journal of its run holds anything: only who has the
-    grant can open a step, so a run without one has none until then.
+    of the claim, with its cap and its budget as they stand then; `has_steps` says whether the
+    journal of its run holds anything: only who has the grant can open a step, so a run without one
+    has none until then.
     """
 
     token: Token

@@ -146,6 +146,27 @@ def limits_text(budget: Budget) -> str:
     return f"{_word(budget.requests)},{_word(budget.tokens)},{_word(budget.nano_usd)}"
 
 
+def limits_of(purse: str | None) -> str:
+    """Give the word of the limits out of that of a purse, which may never have been written.
+
+    >>> limits_of(purse_text(Purse(budget=Budget(requests=9)))), limits_of(None)
+    ('9,,', ',,')
+    """
+    return purse.partition("|")[0] if purse else limits_text(UNLIMITED)
+
+
+def with_limits(budget: Budget | None, limits: str) -> Budget | None:
+    """Give a budget the limits that a word tells; what it keeps stays.
+
+    >>> with_limits(None, ",,") is None, with_limits(None, "9,,") == Budget(requests=9)
+    (True, True)
+    """
+    if limits == limits_text(budget or UNLIMITED):
+        return budget
+    requests, tokens, nano_usd = map(_number, limits.split(","))
+    return replace(budget or UNLIMITED, requests=requests, tokens=tokens, nano_usd=nano_usd)
+
+
 def purse_text(purse: Purse) -> str:
     """Write a purse as one word, in the order of its fields.
 

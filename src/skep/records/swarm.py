@@ -127,7 +127,8 @@ class SwarmRequest:
     `max_agents` caps the tasks that run at once, as the cap stands now where it was changed;
     `timeout_s` is the time the whole swarm has, counted from its start and again from each resume;
     `charter` is the digest of the blob that holds the roles, tool schemas and settings the swarm
-    began with; `budget` what it may spend, None for as much as it likes.
+    began with; `budget` what it may spend, None for as much as it likes: as it was asked for, and
+    in a grant as it stands now.
     """
 
     objective: str

@@ -2,7 +2,7 @@
 
 import heapq
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
@@ -12,7 +12,7 @@ from skep.records.event import Event
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Held, Offer
 from skep.records.outcome import Artifact
-from skep.records.purse import UNTOUCHED, Purse
+from skep.records.purse import UNTOUCHED, Purse, limits_text, with_limits
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus, lane_of
@@ -97,6 +97,13 @@ class SwarmRow:
     def room(self) -> int:
         """How many more of its tasks may run now."""
         return self.request.max_agents - self.counts[TaskStatus.RUNNING]
+
+    @property
+    def request_now(self) -> SwarmRequest:
+        """What is asked of it, with its budget as it stands now."""
+        budget = with_limits(self.request.budget, limits_text(self.purse.budget))
+        is_as_asked = budget is self.request.budget
+        return self.request if is_as_asked else replace(self.request, budget=budget)
 
     def seen(self) -> Swarm:
         """The swarm as callers see it."""

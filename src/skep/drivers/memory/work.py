@@ -114,7 +114,7 @@ class MemoryWork:
                 nonce=task.nonce,
             ),
             spec=task.spec,
-            request=changes.tables.swarms[task.ref.swarm].request,
+            request=changes.tables.swarms[task.ref.swarm].request_now,
             has_steps=bool(changes.tables.journal.get((task.ref, task.run))),
             waited_for=_waited_for(changes, task),
             failures=task.failures,

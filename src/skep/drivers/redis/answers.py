@@ -26,7 +26,7 @@ from skep.records.event import Cursor, Event, Page
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Beat, BeatVerdict, Grant, Token
 from skep.records.outcome import Artifact
-from skep.records.purse import amount_from, purse_from
+from skep.records.purse import amount_from, limits_of, purse_from
 from skep.records.step import Effect, Step, StepAnswer, StepState, StepVerdict
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import Task, TaskStatus
@@ -114,11 +114,11 @@ def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError
 
 
 def grants_of(answer: Sequence[Sequence[Any]], *, incarnation: str) -> list[Grant]:
-    """Read the answer to a claim: the grants, then id, request and cap of each of their swarms."""
+    """Read the answer to a claim: the grants, then what is asked of each of their swarms."""
     rows, told = answer
     requests = {
-        SwarmId(swarm): request_at(text, cap=int(cap))
-        for swarm, text, cap in zip(told[::3], told[1::3], told[2::3], strict=True)
+        SwarmId(swarm): request_at(text, cap=int(cap), limits=limits_of(purse))
+        for swarm, text, cap, purse in zip(*(told[n::4] for n in range(4)), strict=True)
     }
     return [_grant(row, requests, incarnation=incarnation) for row in rows]
 

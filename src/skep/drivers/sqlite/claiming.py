@@ -12,6 +12,7 @@ from skep.ports.system import Chance
 from skep.records.codec import request_at, spec_from
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Grant, Offer, Token
+from skep.records.purse import limits_of
 from skep.records.task import TaskMove, TaskStatus
 from skep.records.values import canonical
 
@@ -34,6 +35,7 @@ class _Ready(NamedTuple):
     attempt: int
     failures: int
     request: str
+    held: str | None
     has_steps: int
 
 
@@ -88,8 +90,8 @@ def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], li
     numbers = Counter(shares.served)
     sql = (
         "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures, s.request,"
-        " EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
-        " FROM swarm s JOIN task t ON t.swarm = s.n"
+        " p.held, EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
+        " FROM swarm s JOIN task t ON t.swarm = s.n LEFT JOIN purse p ON p.swarm = s.n"
         " WHERE s.id = ? AND t.lane = ? AND t.status = 'ready'"
         " ORDER BY t.priority DESC, t.ordinal LIMIT ?"
     )
@@ -114,7 +116,11 @@ def _grant(changes: Changes, offer: Offer, ready: _Ready, *, nonce: str) -> Gran
             nonce=nonce,
         ),
         spec=spec,
-        request=request_at(ready.request, cap=changes.sheet(ready.swarm).cap),
+        request=request_at(
+            ready.request,
+            cap=changes.sheet(ready.swarm).cap,
+            limits=limits_of(ready.held),
+        ),
         has_steps=bool(ready.has_steps),
         waited_for=_waited_for(changes, ready.n) if spec.after else (),
         failures=ready.failures,

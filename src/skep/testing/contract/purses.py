@@ -354,6 +354,24 @@ class RaisingContract:
         assert (await kinds(store, "s"))[-2:] == ["purse.raised", "swarm.resumed"]
         assert await pay(store, grant) is V.OPENED
 
+    async def test_a_grant_tells_the_budget_as_it_stands(self, store: InspectableStore) -> None:
+        """Who takes a task after a raise goes by the raised limits, and by what was kept."""
+        kept = Budget(requests=1, nano_usd=7, kept=Amount(requests=1))
+        await submit(store, "s", task("a"), budget=kept)
+        await submit(store, "free", task("a"))
+
+        before = {grant.token.swarm: grant.request.budget for grant in await claim(store)}
+        await store.leases.reclaim(WorkerId("w1"))
+        for swarm in ("s", "free"):
+            await steer(store, swarm, SwarmMove.RAISE, budget=Budget(requests=9))
+        after = {grant.token.swarm: grant.request.budget for grant in await claim(store)}
+
+        assert before == {"s": kept, "free": None}
+        assert after == {
+            "s": Budget(requests=9, nano_usd=7, kept=Amount(requests=1)),
+            "free": Budget(requests=9),
+        }
+
     async def test_who_was_paused_by_a_person_stays_so(self, store: InspectableStore) -> None:
         """Raising a budget resumes no swarm that somebody paused."""
         await running(store)

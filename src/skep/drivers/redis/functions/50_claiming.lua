@@ -71,15 +71,17 @@ local function ready_of(served)
   return ready
 end
 
--- Id, request and cap of each swarm that was served, one after the other.
+-- Id, request, cap and purse of each swarm that was served, one after the other.
 local function requests_of(ctx, served)
   local found, seen = {}, {}
   for _, share in ipairs(served) do
     if not seen[share.id] then
       seen[share.id] = true
       found[#found + 1] = share.id
-      found[#found + 1] = redis.call('HGET', base(share.id), 'request')
+      local row = redis.call('HMGET', base(share.id), 'request', 'purse')
+      found[#found + 1] = row[1]
       found[#found + 1] = tostring(sheet(ctx, share.id).cap)
+      found[#found + 1] = row[2] or ''
     end
   end
   return found
