@@ -52,6 +52,7 @@ from skep.settings import (
     APPROVE_VARIABLE,
     BETWEEN_BYTES_VARIABLE,
     FIRST_BYTE_VARIABLE,
+    LIMITS_VARIABLE,
     MAX_TOKENS_VARIABLE,
     MODEL_VARIABLE,
     PRICES_VARIABLE,
@@ -179,6 +180,15 @@ SETTINGS: Final = (
         "",
         "",
         "Prices of models, `MODEL=ASKED/ANSWERED` in dollars per million tokens, with commas.",
+    ),
+    (
+        LIMITS_VARIABLE,
+        "",
+        "",
+        (
+            "What providers and models let through: `anthropic: rpm=50, tpm=40000, at_once=8;"
+            " openai:gpt-5: rpm=500`; `rps`, `tps` by the second, `requests=100/10s` by any time."
+        ),
     ),
     (STREAM_VARIABLE, "", "`on`", "`off`: ask for answers whole, for servers that cannot stream."),
     ("HTTPS_PROXY", "", "", "The proxy to providers; `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY` too."),

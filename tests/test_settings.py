@@ -100,3 +100,15 @@ async def test_every_model_of_a_chain_is_checked_before_any_work(sample: Path) -
     async with skep.open("memory:", models={"quick": ScriptedModel(["x"])}) as hive:
         with pytest.raises(ModelKeyMissing, match="openai:gpt-5"):
             await hive.submit("Audit this", workspace=str(sample), model="quick, openai:gpt-5")
+
+
+@pytest.mark.usefixtures("workplace")
+async def test_limits_that_make_no_sense_are_refused_before_any_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever would work says so at once, with the variable's name."""
+    monkeypatch.setenv("SKEP_LIMITS", "own: rpm=many")
+
+    with pytest.raises(InvalidInput, match="SKEP_LIMITS: The limit 'rpm=many'"):
+        async with skep.open("memory:"):
+            raise AssertionError

@@ -363,6 +363,7 @@ class _Performers(Mapping[AgentKind, Performer]):
     def __init__(self, settings: Settings, team: Team) -> None:
         self._settings = settings
         self._team = team
+        self._limits = settings.limits  # here, so that a wrong one is refused before any work
         self._web: Web | None = None
         self._made: dict[AgentKind, Performer] = {
             AgentKind.FUNCTION: FunctionPerformer(team.roster)
@@ -376,6 +377,7 @@ class _Performers(Mapping[AgentKind, Performer]):
 
     def _loop_performer(self) -> Performer:
         from skep.agent.asking import Asker
+        from skep.agent.gatekeeping import Gatekeeper
         from skep.agent.loop import LoopPerformer
         from skep.agent.models import Models
         from skep.agent.prices import Prices
@@ -389,6 +391,7 @@ class _Performers(Mapping[AgentKind, Performer]):
             streams=self._settings.streams,
             answer_tokens_max=self._settings.patience.answer_tokens_max,
             prices=Prices(told=self._settings.prices),
+            keeper=Gatekeeper(limits=self._limits),
         )
         set_aside()
         return LoopPerformer(asker)

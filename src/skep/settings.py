@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from skep.policy.limits import limits_from
 from skep.ports.web import Patience
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput, ModelNotConfigured
+from skep.records.gate import Limits
 from skep.records.role import BY_TIER, Tier
 
 STATE_FOLDER: Final = ".skep"
@@ -32,6 +34,7 @@ FIRST_BYTE_VARIABLE: Final = "SKEP_MODEL_FIRST_BYTE_S"
 BETWEEN_BYTES_VARIABLE: Final = "SKEP_MODEL_BETWEEN_BYTES_S"
 MAX_TOKENS_VARIABLE: Final = "SKEP_MODEL_MAX_TOKENS"
 PRICES_VARIABLE: Final = "SKEP_PRICES"
+LIMITS_VARIABLE: Final = "SKEP_LIMITS"
 STREAM_VARIABLE: Final = "SKEP_MODEL_STREAM"
 PATIENCE_S_MAX: Final = 3600
 """The longest time that a setting may let a request wait for its answer."""
@@ -87,6 +90,17 @@ class Settings:
         """
         text = self.environment.get(PRICES_VARIABLE, "")
         return dict(_price(each.strip()) for each in text.split(",") if each.strip())
+
+    @property
+    def limits(self) -> Mapping[str, Limits]:
+        """What providers and models let through, by the names of their gates.
+
+        Raises `InvalidInput` when the variable holds something else.
+        """
+        try:
+            return limits_from(self.environment.get(LIMITS_VARIABLE, ""))
+        except InvalidInput as error:
+            raise InvalidInput(f"{LIMITS_VARIABLE}: {error.message}", hint=error.hint) from None
 
     def models_of(self, model: str) -> Sequence[str]:
         """The models, or chains of them, that a name stands for. Raises `ModelNotConfigured`."""

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import Phase, settings
 from typing_extensions import override
 
+from skep.testing.gate_machine import GateMachine
 from skep.testing.harness import Harness
 from skep.testing.memory import MemoryHarness
-from skep.testing.purse_machine import PurseMachine
 from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
 
@@ -44,7 +44,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(PurseMachine):
+    class Machine(GateMachine):
         """The machine on one driver."""
 
         @override

@@ -136,3 +136,19 @@ class TestLostCalls(contract.LostCallContract):
 
 class TestRaising(contract.RaisingContract):
     """Orders to the store about purses."""
+
+
+class TestRates(contract.RatesContract):
+    """Rates of the store's gates."""
+
+
+class TestPlaces(contract.PlacesContract):
+    """Places behind the store's gates."""
+
+
+class TestBreakers(contract.BreakerContract):
+    """Breakers of the store's gates."""
+
+
+class TestRests(contract.RestsContract):
+    """Rests of the store's gates."""

@@ -3,13 +3,15 @@
 A chain goes on to its next model when the one before it cannot answer now: its provider is down,
 overloaded, out of reach, or lets the account wait. What no model could mend (a refused key, a
 rejected request, a refusal) ends the request at once. A model whose provider said how long to
-wait is left alone that long while another one of the chain is not, by all agents of a process.
+wait is left alone that long while another one of the chain is not, by all agents of a process; and
+by all processes of a store, where the asker stands at a door (see `agent.gatekeeping`).
 """
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Final, Self, TypeAlias
 
 from pydantic_ai.messages import (
     ModelMessage,
@@ -24,11 +26,13 @@ from pydantic_ai.settings import ModelSettings
 
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import AnswerCutOff, model_failure, together
+from skep.agent.gatekeeping import Door, Entry, Gatekeeper, waits
 from skep.agent.hints import Heard
 from skep.agent.journal import Bill
 from skep.agent.prices import Prices
 from skep.policy.faults import Fault
 from skep.ports.web import ANSWER_TOKENS_MAX
+from skep.records.gate import Wait
 from skep.records.outcome import ErrorClass, Failure
 from skep.records.purse import Amount, Budget, total
 from skep.records.values import Json
@@ -67,6 +71,7 @@ class Asker:
 
     `is_provided` tells which names are those of providers: these are streamed (unless `streams`
     forbids it) and told how long an answer may be. `rests` has until when each is left alone.
+    At a `door` the `keeper` asks leave for each request.
     """
 
     model_of: ModelOf
@@ -75,6 +80,12 @@ class Asker:
     answer_tokens_max: int = ANSWER_TOKENS_MAX
     prices: Prices = field(default_factory=Prices)
     rests: dict[str, float] = field(default_factory=dict[str, float])
+    keeper: Gatekeeper = field(default_factory=Gatekeeper)
+    door: Door | None = None
+
+    def at(self, door: Door) -> Self:
+        """Stand at a door; what is known of models and gates is shared by all doors."""
+        return replace(self, door=door)
 
     def bill(
         self,
@@ -110,20 +121,29 @@ class Asker:
         """
         failures = dict[str, Failure]()
         for name in self._ready(chain, now()):
+            entry = await self._enter(name, messages, parameters)
+            if isinstance(entry, Wait):
+                failures[name] = waits(entry, model=name)
+                continue
             seen = _Seen()
             try:
                 answer = await self._ask_one(name, messages, parameters, heard=heard, seen=seen)
             except Exception as error:
-                failure = model_failure(error, model=name, now=now())
-                failures[name] = failure
-                if bill is not None and (seen.has_begun or failure.code not in UNPAID):
+                failure = failures[name] = model_failure(error, model=name, now=now())
+                is_unpaid = failure.code in UNPAID and not seen.has_begun
+                if bill is not None and not is_unpaid:
                     bill.take(self._cut_off(name, messages, parameters, seen=seen), name)
+                await _tell_failure(entry, failure, is_unpaid=is_unpaid)
                 if failure.error_class not in PASSING:
                     raise AttemptFailed(together(list(failures.values()), now=now())) from error
                 self._let_rest(name, failure)
+            except BaseException:
+                await _abandon(entry)
+                raise
             else:
                 if bill is not None:
                     bill.take(self._took(name, messages, parameters, answer=answer), name)
+                await _tell_answer(entry, answer)
                 return _signed(answer, name, failures)
         raise AttemptFailed(together(list(failures.values()), now=now()))
 
@@ -150,6 +170,28 @@ class Asker:
         if not self.is_provided(name):
             return worst
         return self.prices.seen(name, seen.answer, worst=worst, answer_tokens_max=most)
+
+    async def _enter(
+        self,
+        name: str,
+        messages: Sequence[ModelMessage],
+        parameters: ModelRequestParameters,
+    ) -> Entry | Wait | None:
+        """Ask leave for a request, where there is a door."""
+        if self.door is None:
+            return None
+        is_provided = self.is_provided(name)
+        if is_provided and self.keeper.is_limited(name):
+            # Before its turn: the first one imports its provider, which takes seconds. What is
+            # wrong with it is said by the request.
+            with suppress(Exception):
+                await asyncio.to_thread(self.model_of, name)
+        return await self.keeper.enter(
+            name,
+            self.door,
+            is_provided=is_provided,
+            tokens=lambda: self._worst(name, messages, parameters).tokens,
+        )
 
     def _worst(
         self,
@@ -207,6 +249,21 @@ class _Seen:
     def has_begun(self) -> bool:
         """Whether the provider had begun to answer, so that there will be a bill."""
         return self.answer is not None and bool(self.answer.parts or self.answer.usage.input_tokens)
+
+
+async def _tell_failure(entry: Entry | None, failure: Failure, *, is_unpaid: bool) -> None:
+    if entry is not None:
+        await entry.failed(failure, is_unpaid=is_unpaid)
+
+
+async def _tell_answer(entry: Entry | None, answer: ModelResponse) -> None:
+    if entry is not None:
+        await entry.answered(answer.usage.input_tokens + answer.usage.output_tokens or None)
+
+
+async def _abandon(entry: Entry | None) -> None:
+    if entry is not None:
+        await entry.abandoned()
 
 
 def _finished(answer: ModelResponse) -> ModelResponse:

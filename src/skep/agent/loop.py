@@ -23,6 +23,7 @@ from skep.agent.conversation import Conversation, nudge, opening, results, tool_
 from skep.agent.drafting import returns_of
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
+from skep.agent.gatekeeping import Door
 from skep.agent.guarding import forbidden
 from skep.agent.kit import Kit, Kits
 from skep.agent.returns import FINAL_RESULT
@@ -82,7 +83,7 @@ async def _begin(brief: Brief, kit: Kit, asker: Asker) -> Talk:
         brief=brief,
         role=role,
         chain=kit.chain,
-        asker=asker,
+        asker=asker.at(Door(gates=brief.store.gates, clock=brief.clock, chance=brief.chance)),
         toolbox=Toolbox(role.tools, charter=kit.charter, workspace=workspace),
         returns=returns,
         parameters=returns.asked_for(kit.parameters),

@@ -7,6 +7,7 @@ from skep.records import limits
 from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Order
 from skep.records.errors import InvalidInput, LimitExceeded
+from skep.records.gate import GateReport, Knock
 from skep.records.outcome import Blocked, Settlement, Succeeded, reason_of
 from skep.records.step import Entry, Intent, Lapse, Record
 from skep.records.values import Json, canonical, is_storable
@@ -93,6 +94,44 @@ def check_blobs(contents: Sequence[bytes]) -> None:
     """Refuse a content that is too large for a blob; raises `LimitExceeded`."""
     for content in contents:
         _bound("BLOB_BYTES_MAX", limits.BLOB_BYTES_MAX, len(content))
+
+
+def check_knocks(knocks: Sequence[Knock]) -> None:
+    """Refuse a knock that names no pass, the same gate twice, or a number that is none."""
+    for knock in knocks:
+        names = [name for name, _ in knock.gates]
+        if not knock.id or not names or len(set(names)) < len(names):
+            raise InvalidInput("A knock has an id, and each of its gates once.")
+        _bound("KNOCK_GATES_MAX", limits.KNOCK_GATES_MAX, len(names))
+        for text in (knock.id, *names):
+            _check_gate(text)
+        _check_tokens(knock.tokens)
+        if not (0 <= knock.patience_s < knock.expires_s <= limits.SECONDS_MAX):
+            raise InvalidInput("A knock's patience is shorter than the life of its pass.")
+
+
+def check_gate_reports(reports: Sequence[GateReport]) -> None:
+    """Refuse a report whose numbers are none."""
+    for report in reports:
+        _check_gate(report.gate)
+        _check_gate(report.id)
+        _check_tokens(report.tokens or 0)
+        _check_tokens(report.successes)
+        if report.rest_s is not None and not 0 <= report.rest_s <= limits.SECONDS_MAX:
+            raise LimitExceeded(
+                limit="SECONDS_MAX", allowed=limits.SECONDS_MAX, actual=report.rest_s
+            )
+
+
+def _check_gate(text: str) -> None:
+    _bound("GATE_CHARS_MAX", limits.GATE_CHARS_MAX, len(text))
+    _check_text(text, subject="name of a gate or a pass")
+
+
+def _check_tokens(number: int) -> None:
+    if number < 0:
+        raise InvalidInput("A number of tokens or requests is not negative.")
+    _bound("KNOCK_TOKENS_MAX", limits.KNOCK_TOKENS_MAX, number)
 
 
 def _bound(limit: str, allowed: int, actual: int) -> None:

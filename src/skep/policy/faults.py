@@ -52,6 +52,23 @@ CLASS_OF: Final[Mapping[Fault, ErrorClass]] = {
 }
 """A spent account is a quota only when the provider says until when; see `class_of`."""
 
+TRIPPING: Final = frozenset(
+    {
+        Fault.OVERLOADED,
+        Fault.PROVIDER_FAILED,
+        Fault.UNREACHABLE,
+        Fault.SILENT,
+        Fault.CUT_OFF,
+    }
+)
+"""What a circuit breaker counts: the provider could not do what it might do in a moment."""
+
+LIMITING: Final = frozenset({Fault.RATE_LIMITED, Fault.ACCOUNT_LIMITED})
+"""What says that a limit of the provider is used up."""
+
+OF_THE_PROVIDER: Final = frozenset({Fault.UNREACHABLE, Fault.ACCOUNT_LIMITED})
+"""What is so for every model of a provider, and not for the one that was asked alone."""
+
 WORDS: Final[Mapping[Fault, tuple[str, str]]] = {
     Fault.RATE_LIMITED: (
         "asks for fewer requests",

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from skep.records.approval import Approval
 from skep.records.event import Event
+from skep.records.gate import Gate
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Held
 from skep.records.step import Step
@@ -59,14 +60,16 @@ class Dump:
     drains: Sequence[TaskRef]
     approvals: Sequence[Approval]
     contents: Sequence[Content]
+    gates: Sequence[Gate]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Underway:
-    """The newest active swarms, and those of their tasks that run."""
+    """The newest active swarms, those of their tasks that run, and the gates of providers."""
 
     swarms: Sequence[Swarm]
     running: Sequence[Task]
+    gates: Sequence[Gate] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +86,12 @@ class FileLook:
     underway: Underway | None
 
 
-def underway(swarms: Sequence[Swarm], tasks: Sequence[Sequence[Task]]) -> Underway:
-    """Put active swarms together with those of their tasks that run."""
+def underway(
+    swarms: Sequence[Swarm], tasks: Sequence[Sequence[Task]], gates: Sequence[Gate]
+) -> Underway:
+    """Put active swarms together with those of their tasks that run, and the gates."""
     running = [each for of in tasks for each in of if each.status is TaskStatus.RUNNING]
-    return Underway(swarms=swarms, running=running)
+    return Underway(swarms=swarms, running=running, gates=gates)
 
 
 def is_at_work(swarm: Swarm) -> bool:

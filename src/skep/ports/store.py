@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from skep.ports.gates import Gates
 from skep.ports.retention import Retention
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
@@ -262,7 +263,16 @@ class Standing(Protocol):
         ...
 
 
-class Store(Standing, AbstractAsyncContextManager["Store"], Protocol):
+class Beside(Protocol):
+    """The ports of a store that are of no swarm."""
+
+    @property
+    def gates(self) -> Gates:
+        """Leave to ask providers."""
+        ...
+
+
+class Store(Standing, Beside, AbstractAsyncContextManager["Store"], Protocol):
     """One live store with all its ports; closing it waits for what was asked before."""
 
     @property

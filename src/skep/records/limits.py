@@ -70,3 +70,12 @@ ATTEMPTS_MAX: Final = 100
 
 SECONDS_MAX: Final = 30 * 24 * 3600.0
 """The longest time-out, delay or sleep."""
+
+KNOCK_GATES_MAX: Final = 4
+"""Gates of one request."""
+
+GATE_CHARS_MAX: Final = 200
+"""The name of a gate."""
+
+KNOCK_TOKENS_MAX: Final = 10**12
+"""What one request may take, in tokens."""

@@ -1,10 +1,12 @@
 """Short words for the records that tests need: a task, a submission, an offer."""
 
+from collections.abc import Sequence
 from typing import TypedDict, Unpack
 
 from skep.policy.approving import fingerprint_of
 from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Addition, Order, Submission
+from skep.records.gate import BOUNDLESS, Knock, Limits, Rate
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
 from skep.records.limits import SWARM_AGENTS_MAX
@@ -65,6 +67,14 @@ class Asking(TypedDict, total=False):
     asks: str
     detail: Json
     expires_s: float | None
+
+
+class KnockFields(TypedDict, total=False):
+    """What `knock` passes on."""
+
+    tokens: int
+    patience_s: float
+    expires_s: float
 
 
 class Replying(TypedDict, total=False):
@@ -223,3 +233,17 @@ def record(token: Token, key: str = "k", **fields: Unpack[Telling]) -> Record:
 def lapsed(token: Token, key: str = "k", *, charge: Amount | None = None, payee: str = "") -> Lapse:
     """Tell that a call ended without an answer."""
     return Lapse(token=token, key=key, fingerprint=digest_of("q"), charge=charge, payee=payee)
+
+
+def knock(
+    name: str,
+    *,
+    gate: str = "g",
+    rates: Sequence[Rate] = (),
+    limits: Limits = BOUNDLESS,
+    gates: tuple[tuple[str, Limits], ...] | None = None,
+    **fields: Unpack[KnockFields],
+) -> Knock:
+    """Knock at one gate, or at several."""
+    limits = Limits(rates=tuple(rates)) if rates else limits
+    return Knock(id=name, gates=((gate, limits),) if gates is None else gates, **fields)

@@ -9,6 +9,7 @@ from skep.records.approval import Approval
 from skep.records.command import Receipt
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
+from skep.records.gate import Gate
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Held, Offer
 from skep.records.outcome import Artifact
@@ -173,6 +174,7 @@ class Tables:
         self.blobs: dict[Digest, bytes] = {}
         self.puts: dict[Digest, float] = {}
         self.uses: dict[SwarmId, set[Digest]] = {}
+        self.gates: dict[str, Gate] = {}
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

@@ -4,6 +4,7 @@ from typing import Self
 
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
@@ -29,6 +30,7 @@ class MemoryStore:
         self.registry = MemoryRegistry(self._desk)
         self.blobs = MemoryBlobs(self._desk)
         self.retention = MemoryRetention(self._desk)
+        self.gates = MemoryGates(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -64,6 +66,7 @@ class MemoryStore:
                 drains=sorted(tables.drains),
                 approvals=every_approval(tables),
                 contents=contents(tables),
+                gates=every_gate(tables),
             )
 
     async def forget_queues(self) -> None:

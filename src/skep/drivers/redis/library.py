@@ -10,13 +10,16 @@ from enum import StrEnum
 from functools import cache
 from importlib import resources
 
+from skep.policy.admission import HELD_KEPT, TOKENS
 from skep.policy.approving import step_value
+from skep.policy.breaker import BREAKER
 from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
 from skep.records.approval import Verdict
+from skep.records.gate import Gate
 from skep.records.moves import Move, Status
 from skep.records.swarm import ENDED, SWARM_MOVES
 from skep.records.task import TASK_MOVES, TERMINAL, TaskStatus
@@ -71,6 +74,7 @@ def _tables() -> str:
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [
         f"local EXPIRED_VALUE = {_quoted(step_value(Verdict.EXPIRED, by='', reason=''))}",
+        f"local gating = {_table(f'{name} = {value}' for name, value in _gating().items())}",
         f"local PURSE_EMPTY = {_quoted(EMPTY)}",
         f"local CUT_SHORT = {_quoted(CUT_SHORT)}",
         f"local RESTORED = {_quoted(RESTORED)}",
@@ -82,6 +86,21 @@ def _tables() -> str:
         f"local SWARM_MOVES = {_moves(SWARM_MOVES)}",
     ]
     return "\n".join(lines)
+
+
+def _gating() -> Mapping[str, str | float]:
+    """What the functions about gates take over from policy, in one table."""
+    return {
+        "TOKENS": _quoted(TOKENS),
+        "HELD_S": Gate(name="").held_s,
+        "HELD_KEPT": HELD_KEPT,
+        "WINDOW_S": BREAKER.window_s,
+        "FAILURES_MIN": BREAKER.failures_min,
+        "OPEN_S": BREAKER.open_s,
+        "OPEN_S_MAX": BREAKER.open_s_max,
+        "PROBE_S": BREAKER.probe_s,
+        "LOOK_S": BREAKER.look_s,
+    }
 
 
 def _set(values: Iterable[StrEnum]) -> str:

@@ -5,6 +5,7 @@ from contextlib import suppress
 
 from skep.drivers.redis import reading
 from skep.drivers.redis.life import info_of
+from skep.drivers.redis.passing import every_gate
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Underway, is_at_work, underway
 from skep.ports.system import Clock
@@ -39,7 +40,8 @@ async def look_into(
             ids = sorted(await wire.command("SMEMBERS", active))
             swarms = [await reading.swarm(wire, SwarmId(each)) for each in reversed(ids[-limit:])]
             at_work = [each.id for each in swarms if is_at_work(each)]
-            found_underway = underway(swarms, [await reading.tasks(wire, each) for each in at_work])
+            tasks = [await reading.tasks(wire, each) for each in at_work]
+            found_underway = underway(swarms, tasks, await every_gate(wire))
         return facts, found_underway
     finally:
         await wire.close()

@@ -11,6 +11,7 @@ from skep.drivers.redis.answers import (
     swarm_of,
     task_of,
 )
+from skep.drivers.redis.passing import every_gate
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Content, Dump, Edge, RingSeat
 from skep.records.approval import Approval
@@ -126,6 +127,7 @@ async def dump(wire: Wire, *, incarnation: str, approvals: Sequence[Approval]) -
         ),
         approvals=approvals,
         contents=await _contents(wire, ids),
+        gates=await every_gate(wire),
     )
 
 

@@ -5,6 +5,7 @@ from typing import Final, Self
 
 from skep.drivers.bell import Bell, Watch
 from skep.drivers.redis import questions, reading
+from skep.drivers.redis.gates import RedisGates
 from skep.drivers.redis.hints import Ears
 from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
 from skep.drivers.redis.library import library
@@ -49,6 +50,7 @@ class RedisStore:
         self.registry = RedisRegistry(desk)
         self.blobs = RedisBlobs(desk)
         self.retention = RedisRetention(desk)
+        self.gates = RedisGates(desk)
 
     @classmethod
     async def open(

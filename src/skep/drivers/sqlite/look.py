@@ -13,6 +13,7 @@ from skep.drivers.sqlite.connection import (
     migrations,
 )
 from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.passing import every_gate
 from skep.ports.inspection import FileLook, is_at_work, underway
 from skep.records.errors import StoreUnavailable
 from skep.records.swarm import SwarmStatus
@@ -51,7 +52,8 @@ def look_into(path: Path, *, limit: int, scans: bool) -> FileLook:
                     active = SwarmStatus.ACTIVE
                     swarms = reading.swarms(db, status=active, before=None, limit=limit)
                     at_work = [each.id for each in swarms if is_at_work(each)]
-                    found_underway = underway(swarms, [reading.tasks(db, each) for each in at_work])
+                    tasks = [reading.tasks(db, each) for each in at_work]
+                    found_underway = underway(swarms, tasks, every_gate(db))
             except apsw.Error as error:
                 flaw = str(error)
     except apsw.Error as error:

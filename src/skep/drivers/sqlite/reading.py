@@ -14,6 +14,7 @@ from skep.drivers.sqlite.lines import (
     swarm_of,
     task_of,
 )
+from skep.drivers.sqlite.passing import every_gate
 from skep.ports.inspection import Dump, Edge, RingSeat
 from skep.records.errors import ArtifactNotFound, SwarmNotFound, TaskNotFound
 from skep.records.event import Cursor, Event, Page
@@ -142,6 +143,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             drains=_drains(db),
             approvals=questions.every(db),
             contents=contents(db),
+            gates=every_gate(db),
         )
     finally:
         db.run("COMMIT")

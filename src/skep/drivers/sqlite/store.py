@@ -10,6 +10,7 @@ from skep.drivers.sqlite import reading
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
 from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.gates import SqliteGates
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.ports import (
     Desk,
@@ -46,6 +47,7 @@ class SqliteStore:
         self.registry = SqliteRegistry(desk)
         self.blobs = SqliteBlobs(desk)
         self.retention = SqliteRetention(desk)
+        self.gates = SqliteGates(desk)
 
     @classmethod
     async def open(

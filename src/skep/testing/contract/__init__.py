@@ -17,6 +17,12 @@ from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.deciding import DecidingContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
+from skep.testing.contract.gates import (
+    BreakerContract,
+    PlacesContract,
+    RatesContract,
+    RestsContract,
+)
 from skep.testing.contract.journal import JournalContract
 from skep.testing.contract.leases import LeasesContract
 from skep.testing.contract.letters import LettersContract
@@ -42,6 +48,7 @@ __all__ = [
     "AddingContract",
     "AskingContract",
     "BlobsContract",
+    "BreakerContract",
     "CappingContract",
     "ClaimingContract",
     "CrashContract",
@@ -57,11 +64,14 @@ __all__ = [
     "LostCallContract",
     "OrdersContract",
     "PatienceContract",
+    "PlacesContract",
     "RaisingContract",
+    "RatesContract",
     "RegistryContract",
     "ReopeningContract",
     "ReservationContract",
     "RestingContract",
+    "RestsContract",
     "RetentionContract",
     "SettlingContract",
     "SteeringContract",

@@ -47,6 +47,9 @@
 -- skep:users:<sha256>      set    swarms that refer to it
 -- skep:puts, skep:loose    zset   contents by the time of their last put; those without a user
 -- skep:ended               zset   swarms by the time of their end
+-- skep:gates               set    gates that anybody knocked at or told of
+-- skep:gate:<name>         hash   breaker, rest, and `m:<rate>` -> busy until, promised until, seconds a unit
+-- skep:passes:<name>       hash   requests behind a gate -> since, until, tokens
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --
