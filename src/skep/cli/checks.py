@@ -17,6 +17,7 @@ from typing import Final
 from skep import __version__
 from skep.agent.catalog import read_catalog
 from skep.cli.ids import short
+from skep.policy.admission import closed_until
 from skep.policy.endings import is_stalled
 from skep.ports.inspection import Underway
 from skep.records.errors import AgentFileInvalid
@@ -170,6 +171,16 @@ def swept(underway: Underway, *, now_s: float) -> Finding:
     swarms = list(dict.fromkeys(short(task.ref.swarm) for task in late))
     found = f"{len(late)} of {_named(swarms)} ran out over {LEASE_PAST_S:.0f} s ago; nobody sweeps"
     return warn("leases", found, f"Start a worker: skep work; or: skep resume {swarms[0]}")
+
+
+def open_gates(underway: Underway, *, now_s: float) -> Finding:
+    """Look for providers and models that nobody asks until some time."""
+    waits = [wait for gate in underway.gates if (wait := closed_until(gate, now_s))]
+    if not waits:
+        return ok("gates", f"{len(underway.gates)} of providers and models, none shut")
+    told = [f"{wait.gate} for {wait.until - now_s:.0f} s ({wait.reason})" for wait in waits]
+    mend = "When it is well again sooner: skep gates --reopen " + waits[0].gate
+    return warn("gates", f"nobody asks {_named(told)}", mend)
 
 
 def nearest(path: Path) -> Path:

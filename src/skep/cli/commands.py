@@ -256,6 +256,12 @@ TOOLS: Final = (
         examples=("skep cost", "skep cost 1d2f9c3a --json"),
     ),
     Command(
+        name="gates",
+        target="skep.cli.gates:gates",
+        help="Show what providers let through, and until when they are left alone.",
+        examples=("skep gates", "skep gates --json", "skep gates --reopen anthropic"),
+    ),
+    Command(
         name="gc",
         target="skep.cli.gc:gc",
         help="Forget swarms that ended long ago, and give back the room they took.",

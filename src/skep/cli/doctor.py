@@ -23,6 +23,7 @@ from skep.cli.checks import (
     movable,
     nearest,
     ok,
+    open_gates,
     providers,
     state_folder,
     swept,
@@ -207,6 +208,7 @@ def _work(underway: Underway | None, now_s: float) -> Sequence[Check]:
     return (
         ("swarms", partial(movable, underway)),
         ("leases", partial(swept, underway, now_s=now_s)),
+        ("gates", partial(open_gates, underway, now_s=now_s)),
     )
 
 
