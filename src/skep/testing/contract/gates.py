@@ -302,6 +302,15 @@ class BreakerContract:
 
         assert await admitted(store, knock("next"), knock("other")) == [True, False]
 
+    async def test_a_pass_is_told_of_once(self, store: InspectableStore) -> None:
+        """A report whose answer was lost is not counted again, nor one of a pass that never was."""
+        await ask(store, knock("a"))
+
+        await tell(store, Passage.FAILED, name="a", times=BREAKER.failures_min)
+        await tell(store, Passage.FAILED, name="never", times=BREAKER.failures_min)
+
+        assert (await gate_of(store)).breaker.failed == 1
+
     async def test_who_began_before_does_not_count(
         self, store: InspectableStore, clock: ManualClock
     ) -> None:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from skep.ports.inspection import Dump, RingSeat
 from skep.records.ids import SwarmId
 from skep.testing.invariants.approvals import check_approvals
+from skep.testing.invariants.gates import check_gates
 from skep.testing.invariants.holdings import check_contents
 from skep.testing.invariants.logs import (
     check_bounds,
@@ -41,6 +42,7 @@ def check(dump: Dump) -> None:
     check_journal(dump)
     check_approvals(dump)
     check_purses(dump)
+    check_gates(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

@@ -28,6 +28,8 @@ NAMES: Final = {
     38: "Asked once",
     39: "First decision",
     40: "Withdrawn",
+    41: "Gates",
+    42: "Breaker",
 }
 """The invariants of live state that a look at the store can prove."""
 
