@@ -41,7 +41,10 @@ EXAMPLES: Final = {
         *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
     ],
 }
-ENGINE: Final = ["tests/hive", "tests/agent/test_journal.py", "tests/agent/test_function.py"]
+ENGINE: Final = [
+    "tests/hive",
+    *("tests/agent/test_journal.py", "tests/agent/test_function.py", "tests/agent/test_hearing.py"),
+]
 ENGINE_LIMIT_S: Final = 20
 """No test of the engine takes a second; a bug may well make it wait for ever."""
 
@@ -186,6 +189,70 @@ BUGS: Final = (
         old="  if told.id == '' or pass then\n",
         new="  if pass or told.id then\n",
         breaks="I41 Gates: a report is taken in once",
+    ),
+    # --- telling ---
+    Bug(
+        name="told-twice-under-a-number",
+        file="policy/telling.py",
+        old="    number = held + 1\n",
+        new="    number = max(held, 1)\n",
+        breaks="I44 Told: numbered without a gap",
+    ),
+    Bug(
+        name="ended-swarm-told",
+        file="drivers/memory/steering.py",
+        old="    if swarm.status in ENDED:\n        raise closed(",
+        new="    if swarm.status is None:\n        raise closed(",
+        breaks="I44 Told: an ended swarm takes none",
+    ),
+    Bug(
+        name="sqlite-journal-tells-nobody",
+        file="drivers/sqlite/telling.py",
+        old='changes.db.run("UPDATE swarm SET told = ? WHERE n = ?", (told.number, sheet.n))',
+        new='changes.db.run("UPDATE swarm SET told = ? WHERE n = ?", (0, sheet.n))',
+        breaks="I44 Told: answers count the messages",
+    ),
+    Bug(
+        name="sqlite-messages-outlive-their-swarm",
+        file="drivers/sqlite/retention.py",
+        old='    ("told", "swarm, number", "swarm"),\n',
+        new="",
+        breaks="I31 Retention",
+    ),
+    Bug(
+        name="sqlite-grant-tells-nothing",
+        file="drivers/sqlite/claiming.py",
+        old="        told=ready.told,\n",
+        new="",
+        breaks="I44 Told: each grant counts the messages",
+    ),
+    Bug(
+        name="lua-journal-tells-nobody",
+        file="drivers/redis/functions/90_journal.lua",
+        old="redis.call('LLEN', base(task.id) .. ':told')",
+        new="0",
+        breaks="I44 Told: answers count the messages",
+    ),
+    Bug(
+        name="lua-message-not-in-the-log",
+        file="drivers/redis/functions/65_telling.lua",
+        old="  move_swarm(ctx, s, 'swarm.told', '{' .. told)\n",
+        new="",
+        breaks="I44 Told",
+    ),
+    Bug(
+        name="lua-no-end-of-messages",
+        file="drivers/redis/functions/65_telling.lua",
+        old="if number > TOLD_MAX then",
+        new="if number > 2 * TOLD_MAX then",
+        breaks="I29 Bounds",
+    ),
+    Bug(
+        name="lua-messages-outlive-their-swarm",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="'approvals', 'told'}",
+        new="'approvals'}",
+        breaks="I31 Retention",
     ),
     Bug(
         name="sqlite-grant-of-the-first-budget",
@@ -990,6 +1057,34 @@ BUGS: Final = (
         old="for rest_s in RESTS:",
         new="for rest_s in ():",
         breaks="I22 Pay once: an answer that was made is kept while the store is away",
+    ),
+    Bug(
+        name="hears-amid-an-open-request",
+        file="agent/hearing.py",
+        old='if held <= talk.heard or talk.brief.journal.is_begun(f"turn/{turn}/model"):',
+        new="if held <= talk.heard:",
+        breaks="I20 Fingerprint: an open request stays what it was",
+    ),
+    Bug(
+        name="takeover-forgets-what-was-heard",
+        file="agent/hearing.py",
+        old="if not talk.brief.journal.is_recorded(key) and not await _has_news(talk, turn):",
+        new="if not await _has_news(talk, turn):",
+        breaks="I20 Fingerprint: a takeover has the same conversation",
+    ),
+    Bug(
+        name="hears-what-others-are-told",
+        file="agent/told.py",
+        old="return [each for each in told if each.is_for(brief.grant.token.task)]",
+        new="return list(told)",
+        breaks="a message for one task is for that one",
+    ),
+    Bug(
+        name="journal-does-not-listen",
+        file="agent/journal.py",
+        old="        self.told = max(self.told, answer.told)\n",
+        new="",
+        breaks="I44 Told: a live agent hears at its next turn",
     ),
     Bug(
         name="own-value-before-the-stored",

@@ -110,6 +110,10 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     ),
     SwarmMove.RAISE: ("budget, reason", "The limits of its purse were changed."),
     SwarmMove.CUT_SHORT: ("reason", "It finishes with what there is: only its last tasks run."),
+    SwarmMove.TELL: (
+        "number, text, by, task",
+        "A person told it something; `task` is the one that is to hear it, or null for all.",
+    ),
     Remark.STEP_RECORDED: (
         "key, effect, calls, usage, payee",
         "The result of a step stands in the journal; the last two where it was told what it took.",

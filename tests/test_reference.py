@@ -136,6 +136,7 @@ async def orders(store: Store) -> None:
         await steer(store, "steering", move)
     await steer(store, "losses", SwarmMove.PAUSE)
     await steer(store, "steering", SwarmMove.CAP, max_agents=2)
+    await steer(store, "steering", SwarmMove.TELL, text="Hurry")
     await succeed(store, await claim_one(store))
 
 

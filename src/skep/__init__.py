@@ -20,6 +20,7 @@ from skep.records.letter import DeadLetter
 from skep.records.step import Effect
 from skep.records.swarm import Plan, Swarm, SwarmStatus
 from skep.records.task import AgentKind, RetryPolicy, Task, TaskSpec, TaskStatus
+from skep.records.told import Told
 
 __version__ = "0.1.0"
 
@@ -49,6 +50,7 @@ __all__ = [
     "TaskRef",
     "TaskSpec",
     "TaskStatus",
+    "Told",
     "agent",
     "open",
 ]

@@ -15,6 +15,7 @@ from skep.testing.harness import Harness
 from skep.testing.memory import MemoryHarness
 from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
+from skep.testing.telling_machine import TellingMachine
 
 FOLDER: Final = Path("/dev/shm")
 """A file system in memory where there is one: the machine crashes processes, not disks."""
@@ -44,7 +45,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(GateMachine):
+    class Machine(GateMachine, TellingMachine):
         """The machine on one driver."""
 
         @override

@@ -74,6 +74,10 @@ class TestOrders(contract.OrdersContract):
     """Orders by their names in the store."""
 
 
+class TestTelling(contract.TellingContract):
+    """Messages of people to swarms in the store."""
+
+
 class TestCapping(contract.CappingContract):
     """Changing caps in the store."""
 

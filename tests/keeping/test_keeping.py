@@ -53,6 +53,7 @@ async def live(store: Store) -> list[Grant]:
     await succeed(store, *await claim(store))  # more edges than one settlement meets
     await submit(store, "slow", task("later", delay_s=3600))
     await submit(store, "gone", task("x"))
+    await steer(store, "gone", SwarmMove.TELL, text="Hurry", by="ann")
     await steer(store, "gone", SwarmMove.CANCEL)
     return grants
 
@@ -84,6 +85,7 @@ async def test_all_of_a_store_comes_back(places: Places, tmp_path: Path) -> None
     assert restored.handed_back == len(grants) == 2
     assert (after.steps, after.edges, after.drains) == (before.steps, before.edges, before.drains)
     assert [each.users for each in after.contents] == [["s"]]
+    assert after.told == before.told != []
     kept = {(event.swarm, event.seq): event for event in after.events}
     assert [kept[event.swarm, event.seq] for event in before.events] == before.events
     for was, now in zip(before.tasks, after.tasks, strict=True):

@@ -90,7 +90,12 @@ async def prepare(grant: Grant, bench: Bench) -> Brief:
     """Gather what the task's agent needs to know."""
     store = bench.store
     journal = RunJournal(
-        store.journal, store.blobs, token=grant.token, clock=bench.clock, chance=bench.chance
+        store.journal,
+        store.blobs,
+        token=grant.token,
+        clock=bench.clock,
+        chance=bench.chance,
+        told=grant.told,
     )
     if grant.has_steps:
         await journal.replay()

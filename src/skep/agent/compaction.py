@@ -14,6 +14,8 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
+from skep.agent.conversation import TOLD_HEADER
+
 SUMMARY_HEADER: Final = "What you did and found so far, in your own words:\n\n"
 """How the part of the opening begins that stands for the messages left out."""
 
@@ -29,10 +31,14 @@ _ASKED_FOR: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Compaction:
-    """How one conversation is made short: `request` asks for the summary of its middle."""
+    """How one conversation is made short: `request` asks for the summary of its middle.
+
+    What people told the swarm in that middle, `told`, is kept word for word.
+    """
 
     opening: ModelRequest
     request: ModelRequest
+    told: Sequence[UserPromptPart]
     last: Sequence[ModelMessage]
 
     @classmethod
@@ -50,13 +56,22 @@ class Compaction:
         request = ModelRequest(
             parts=[*opening.parts, UserPromptPart(content=text)], instructions=opening.instructions
         )
-        return cls(opening=opening, request=request, last=last)
+        return cls(opening=opening, request=request, told=list(_told_in(middle)), last=last)
 
     def begun_anew(self, summary: ModelResponse) -> list[ModelMessage]:
         """The messages to go on with."""
         text = "".join(part.content for part in summary.parts if isinstance(part, TextPart))
-        told = UserPromptPart(content=f"{SUMMARY_HEADER}{text}")
-        return [replace(self.opening, parts=[*self.opening.parts, told]), *self.last]
+        summary_part = UserPromptPart(content=f"{SUMMARY_HEADER}{text}")
+        parts = [*self.opening.parts, *self.told, summary_part]
+        return [replace(self.opening, parts=parts), *self.last]
+
+
+def _told_in(messages: Sequence[ModelMessage]) -> Iterator[UserPromptPart]:
+    """Find what people told the swarm, which no summary may lose."""
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, UserPromptPart) and str(part.content).startswith(TOLD_HEADER):
+                yield part
 
 
 def _in_short(messages: Sequence[ModelMessage]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from skep.agent.brief import Brief, Finding
 from skep.agent.messages import essence
 from skep.agent.toolbox import ToolRefusal
 from skep.records.role import Role
+from skep.records.told import Told
 from skep.records.values import Digest, Json, canonical, digest_of
 
 OBJECTIVE_HEADER: Final = "Objective of the swarm: "
@@ -32,6 +33,9 @@ TASK_HEADER: Final = "\n\nYour task: "
 
 FINDING_HEADER: Final = "Report of task "
 """How a message that hands over another task's result begins."""
+
+TOLD_HEADER: Final = "Message from the person who runs this swarm"
+"""How what a person told the swarm begins; whatever else a message holds is no person's word."""
 
 
 class Conversation:
@@ -97,6 +101,17 @@ def results(parts: Sequence[ToolReturnPart]) -> ModelRequest:
 def nudge(reason: str) -> ModelRequest:
     """Tell the model that its answer cannot be used as it is."""
     return ModelRequest(parts=[UserPromptPart(content=reason)])
+
+
+def spoken(told: Sequence[Told]) -> ModelRequest:
+    """Hand over what people told the swarm, each message marked as theirs."""
+    return ModelRequest(parts=[UserPromptPart(content=_as_told(each)) for each in told])
+
+
+def _as_told(told: Told) -> str:
+    who = f" ({told.by})" if told.by else ""
+    whom = ", for your task alone" if told.task is not None else ""
+    return f"{TOLD_HEADER}{who}{whom}:\n\n{told.text}"
 
 
 def _handed_over(finding: Finding) -> str:

@@ -19,16 +19,19 @@ from pydantic_core import to_jsonable_python
 from skep.agent.approving import decision_on
 from skep.agent.brief import Brief, Finding, Work
 from skep.agent.spawning import add_all, spawn_of
+from skep.agent.told import heard
 from skep.records.approval import Decision
 from skep.records.errors import AgentUnknown, InvalidInput
 from skep.records.step import Effect
 from skep.records.task import AgentKind, TaskSpec
+from skep.records.told import Told
 from skep.records.values import Json
 
 Function = TypeVar("Function", bound=Callable[..., Awaitable[object]])
 StepValue = TypeVar("StepValue")
 
 STEP: Final = "step"
+TOLD: Final = "told"
 
 SHAPES_KEPT: Final = 64
 """Shapes of arguments that a function is known to take; one with `**kwargs` takes any number."""
@@ -117,6 +120,7 @@ class TaskContext:
         self._brief = brief
         self._pieces: dict[str, tuple[str, bytes]] = {}
         self._spawns = 0
+        self._asked = 0
 
     @property
     def key(self) -> str:
@@ -187,6 +191,15 @@ class TaskContext:
         path = name if key is None else f"{name}:{key}"
         asked_for = cast("Json", to_jsonable_python(detail))
         return await decision_on(self._brief, path, question, detail=asked_for, expires_s=expires_s)
+
+    async def told(self) -> Sequence[Told]:
+        """Read what people have told the swarm so far, or this task of it, oldest first.
+
+        Each call is a step of its own: after a crash it gives what it gave then, and the next call
+        also what was told since. Raises as `step` does.
+        """
+        self._asked += 1
+        return await heard(self._brief, f"{TOLD}/{self._asked}")
 
     def idempotency_key(self, name: str, *, key: str | None = None) -> str:
         """The key to send with the outside call of a step, equal in every attempt of the run."""

@@ -17,7 +17,17 @@ from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError, Stor
 from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.purse import NOTHING, Amount, total
-from skep.records.step import Effect, Intent, Lapse, Record, Step, StepState, StepVerdict
+from skep.records.step import (
+    Effect,
+    Entry,
+    Intent,
+    Lapse,
+    Record,
+    Step,
+    StepAnswer,
+    StepState,
+    StepVerdict,
+)
 from skep.records.values import BlobRef, Digest, Json, canonical, digest_of, parsed, referred
 
 Call: TypeAlias = Callable[[], Awaitable[Json]]
@@ -68,15 +78,26 @@ class Bill:
 
 
 class RunJournal:
-    """The steps of one run, as the attempt under `token` reads and writes them."""
+    """The steps of one run, as the attempt under `token` reads and writes them.
+
+    `told` counts the messages of people that the swarm is known to hold.
+    """
 
     def __init__(
-        self, journal: Journal, blobs: Blobs, *, token: Token, clock: Clock, chance: Chance
+        self,
+        journal: Journal,
+        blobs: Blobs,
+        *,
+        token: Token,
+        clock: Clock,
+        chance: Chance,
+        told: int = 0,
     ) -> None:
         self._journal = journal
         self._blobs = blobs
         self._token = token
         self._clock = clock
+        self.told = told
         self._steps: Mapping[str, Step] = {}
         self._used: set[str] = set()
         self._announcer = chance.nonce()
@@ -135,6 +156,10 @@ class RunJournal:
         known = self._steps.get(key)
         return known is not None and known.state is StepState.RECORDED
 
+    def is_begun(self, key: str) -> bool:
+        """Say whether an earlier attempt of this run announced a step."""
+        return key in self._steps
+
     def idempotency_key(self, key: str) -> str:
         """The key under which an outside service may recognise a repeated call of this step."""
         return f"{self._token.ref}/{self._token.run}/{key}"
@@ -160,7 +185,7 @@ class RunJournal:
             payee=bill.payee,
         )
         with suppress(SkepError):
-            await self._journal.write([ended])
+            await self._write(ended)
 
     async def _announce(
         self, key: str, fingerprint: Digest, effect: Effect, *, bill: Bill | None
@@ -174,7 +199,7 @@ class RunJournal:
             intent=f"{self._announcer}.{len(self._used)}",
             reserve=bill.reserve if bill else None,
         )
-        (answer,) = await self._journal.write([intent])
+        answer = await self._write(intent)
         if answer.verdict is StepVerdict.FOUND:
             return answer.value
         if answer.verdict is not StepVerdict.OPENED:
@@ -199,10 +224,15 @@ class RunJournal:
             usage=(bill.taken or NOTHING) if bill else None,
             payee=bill.payee if bill else "",
         )
-        (answer,) = await self._journal.write([record])
+        answer = await self._write(record)
         if answer.verdict is not StepVerdict.RECORDED:
             raise refusal_of(answer.verdict, key)
         return text if answer.value == text else await self._full(answer.value)
+
+    async def _write(self, entry: Entry) -> StepAnswer:
+        (answer,) = await self._journal.write([entry])
+        self.told = max(self.told, answer.told)
+        return answer
 
     async def _stored(self, text: str) -> str:
         """Give what the record of a text holds: itself, or a reference when it is too large."""

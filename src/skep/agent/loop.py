@@ -25,6 +25,7 @@ from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
 from skep.agent.gatekeeping import Door
 from skep.agent.guarding import forbidden
+from skep.agent.hearing import hear
 from skep.agent.kit import Kit, Kits
 from skep.agent.returns import FINAL_RESULT
 from skep.agent.talk import Talk
@@ -67,6 +68,7 @@ class LoopPerformer:
         kit = self._kits.of(charter, brief.grant.spec.agent, digest=brief.request.charter)
         talk = await _begin(brief, kit, self._asker)
         for turn in range(1, TURNS_MAX + 1):
+            await hear(talk, turn)
             response = await ask(talk, turn)
             talk.conversation.extend(response)
             work = await _follow(talk, response, turn=turn)

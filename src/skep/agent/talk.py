@@ -16,7 +16,10 @@ from skep.records.values import Json
 
 @dataclass(slots=True, kw_only=True)
 class Talk:
-    """One agent's conversation with its chain of models; `begun` are answers cut short so far."""
+    """One agent's conversation with its chain of models.
+
+    `begun` are answers cut short so far, `heard` is the number of the last message it has heard.
+    """
 
     brief: Brief
     role: Role
@@ -29,3 +32,4 @@ class Talk:
     results: dict[str, Json] = field(default_factory=dict[str, Json])
     begun: list[str] = field(default_factory=list[str])
     empty_answers: int = 0
+    heard: int = 0

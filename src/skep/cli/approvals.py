@@ -1,9 +1,7 @@
 """`skep approvals`: what tasks ask people, and the answers that let them go on."""
 
 import asyncio
-import getpass
 import json as json_module
-import os
 from collections.abc import Sequence
 from typing import Annotated, Final, cast
 
@@ -16,7 +14,7 @@ from skep.cli.asked import answer_with, short_approval
 from skep.cli.documents import write_json
 from skep.cli.foreground import is_looked_after
 from skep.cli.ids import find_swarm, short
-from skep.cli.options import COMMON, Common
+from skep.cli.options import COMMON, Common, login_name
 from skep.cli.screen import Screen, clean, clean_block, open_screen, plain_table, show
 from skep.cli.swarms import local_time
 from skep.compose import open_fleet
@@ -139,7 +137,7 @@ async def _decided(
     async with open_fleet(settings) as fleet:
         found = await find_approval(fleet, name)
         decide = fleet.approve if verdict is Verdict.APPROVED else fleet.deny
-        decided = await decide(found.id, by=by or _login_name(), reason=reason)
+        decided = await decide(found.id, by=by or login_name(), reason=reason)
         after = await _next_for(fleet, decided.ref.swarm, settings)
     if common.json:
         write_json(approval_json(decided))
@@ -170,13 +168,6 @@ async def _all(fleet: Fleet) -> list[Approval]:
         found.extend(page)
         if len(page) < PAGE:
             return found
-
-
-def _login_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"  # a container's user without a name
 
 
 def _table(listed: Sequence[Approval]) -> Table:

@@ -15,13 +15,14 @@ LEADS_TO: Final = {
 }
 SWARM_LEADS_TO: Final = {
     str(move): status
-    for moves in SWARM_MOVES.values()
+    for before, moves in SWARM_MOVES.items()
     for move, status in moves.items()
-    if move not in {SwarmMove.EXTEND, SwarmMove.SEAL}
+    if status is not before
 }
 BEGINNINGS: Final = frozenset({SwarmMove.START, SwarmMove.RESUME, SwarmMove.REOPEN})
 
 _MODEL_STEP: Final = re.compile(r"turn/(\d+)/model")
+_TOLD_STEP: Final = re.compile(r"turn/\d+/told(/\d+)?")
 _TOOL_STEP: Final = re.compile(r"turn/\d+/tool/\d+:(.+)")
 
 
@@ -131,4 +132,6 @@ def _doing(step: str) -> str:
         return "uses its tools" if match[1] == "1" else "writes its report"
     if match := _TOOL_STEP.fullmatch(step):
         return f"used {match[1]}"
+    if _TOLD_STEP.fullmatch(step):
+        return "heard what it was told"
     return f"did {step}"

@@ -49,6 +49,15 @@ WORK: Final = (
         examples=("skep resume last", "skep resume 1d2f9c3a --max-agents 4"),
     ),
     Command(
+        name="tell",
+        target="skep.cli.tell:tell",
+        help="Have the agents of a live swarm hear a message at their next turn.",
+        examples=(
+            'skep tell last "Leave the generated files out"',
+            'skep tell 1d2f9c3a "The figures are in cents" --task totals',
+        ),
+    ),
+    Command(
         name="work",
         target="skep.cli.work:work",
         help="Take tasks from queues and work on them, until told to stop.",

@@ -1,5 +1,7 @@
 """Options that several commands share, and how their values are read."""
 
+import getpass
+import os
 import re
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -77,6 +79,14 @@ def parted(text: str) -> frozenset[str]:
     ['eu', 'gpu']
     """
     return frozenset(name.strip() for name in text.split(",") if name.strip())
+
+
+def login_name() -> str:
+    """Name who is at the keyboard."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"  # a container's user without a name
 
 
 def agents_at_once(asked: int | None, default: int) -> int:

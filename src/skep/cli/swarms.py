@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from cyclopts import Parameter
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,8 @@ from skep.policy.endings import is_stalled
 from skep.records.ids import SwarmId
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
+from skep.records.told import Told
+from skep.records.values import Json
 from skep.settings import Settings, read_settings
 
 
@@ -52,15 +55,19 @@ async def show_swarm(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     settings, screen = read_settings(store=common.store), open_screen()
     async with open_fleet(settings) as fleet:
         handle = await find_swarm(fleet, swarm)
-        state, tasks = await handle.state(), await handle.tasks()
+        state, tasks, told = await handle.state(), await handle.tasks(), await handle.told()
     is_at_work = await asyncio.to_thread(is_looked_after, state, tasks, settings)
     if common.json:
         listed = [dict(task_json(task)) for task in tasks]
-        write_json({**swarm_json(state), "worked_on": is_at_work, "tasks": [*listed]})
+        words: Json = [each.as_json() for each in told]
+        write_json(
+            {**swarm_json(state), "worked_on": is_at_work, "tasks": [*listed], "told": words}
+        )
         return 0
     _print_heading(state, tasks, screen, is_at_work=is_at_work)
     show(screen.out, task_table(tasks, is_ascii=screen.is_ascii))
     screen.out.print()
+    _print_told(told, screen.out)
     report = swarm_folder(settings, state.id) / "report.md"
     if report.exists():
         screen.out.print(Text.assemble(("Report  ", "dim"), near(report)), soft_wrap=True)
@@ -167,6 +174,15 @@ def _status(swarm: Swarm, *, is_left: bool) -> Text:
     if swarm.status is SwarmStatus.ACTIVE and not is_left:
         style = "cyan"
     return Text(f"{swarm.status} (left)" if is_left else swarm.status, style)
+
+
+def _print_told(told: Sequence[Told], out: Console) -> None:
+    """Show what people told the swarm, one line each."""
+    for each in told:
+        whom = f"{each.by or 'somebody'} to {each.task or 'all'}"
+        words = " ".join(clean(each.text).split())
+        told_at = f"{local_time(each.at)}  {clean(whom)}: "
+        out.print(Text.assemble(("Told    ", "dim"), (told_at, "dim"), words), soft_wrap=True)
 
 
 def _print_heading(

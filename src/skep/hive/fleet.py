@@ -37,6 +37,7 @@ from skep.records.swarm import (
     SwarmStatus,
 )
 from skep.records.task import Task, TaskMove, TaskSpec
+from skep.records.told import Told
 from skep.records.values import Json, digest_of
 
 FOLLOW_PATIENCE_S: Final = 30.0
@@ -343,6 +344,22 @@ class SwarmHandle:
         All that another task waits for is cancelled. A swarm paused by its purse goes on.
         """
         return await self._steer(SwarmMove.CUT_SHORT, command, reason=reason)
+
+    async def tell(
+        self, text: str, *, task: str | None = None, by: str = "", command: str | None = None
+    ) -> SwarmStatus:
+        """Have its agents hear a message at their next turn, or those of one task alone.
+
+        What starts later hears it at its first turn; `by` says whose words they are. Raises
+        `SwarmClosed` when the swarm has ended, `TaskNotFound`, `InvalidInput` for a message
+        without words, or `LimitExceeded` for one that is too long or one too many.
+        """
+        tasks = (TaskKey(task),) if task is not None else ()
+        return await self._steer(SwarmMove.TELL, command, tasks=tasks, text=text, by=by)
+
+    async def told(self) -> Sequence[Told]:
+        """List what it was told, oldest first."""
+        return await self._store.registry.told(self.id)
 
     async def seal(self, *, command: str | None = None) -> SwarmStatus:
         """Close an open plan; the swarm completes when its tasks have ended."""

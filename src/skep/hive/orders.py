@@ -22,6 +22,8 @@ class Ordered(TypedDict, total=False):
     max_agents: int
     is_replay: bool
     budget: Budget
+    text: str
+    by: str
 
 
 async def give(store: Store, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:

@@ -17,6 +17,7 @@ from skep.records.outcome import Artifact
 from skep.records.role import OFFLINE
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
+from skep.records.told import Told
 from skep.records.values import Json, canonical
 
 DIGEST_SHOWN: Final = 12
@@ -32,6 +33,7 @@ class Gathered:
     values: Mapping[TaskKey, Json]
     tools: Mapping[TaskKey, Sequence[str]]
     artifacts: Sequence[tuple[TaskRef, Artifact]]
+    told: Sequence[Told]
 
 
 async def gather(store: Store, swarm: SwarmId) -> Gathered:
@@ -43,12 +45,19 @@ async def gather(store: Store, swarm: SwarmId) -> Gathered:
         values={task.ref.key: await full_value(task, store) for task in tasks},
         tools={task.ref.key: await _tools(task, store) for task in tasks},
         artifacts=await store.registry.artifacts(swarm),
+        told=await store.registry.told(swarm),
     )
 
 
 def written(gathered: Gathered) -> str:
     """Write the report as Markdown."""
-    parts = [_notice(gathered), *_texts(gathered), _sources(gathered), _cost(gathered)]
+    parts = [
+        _notice(gathered),
+        *_texts(gathered),
+        _told(gathered),
+        _sources(gathered),
+        _cost(gathered),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -56,6 +65,19 @@ def _cost(gathered: Gathered) -> str:
     """What the swarm spent on models, if it asked any that are counted."""
     spent = spent_in_words(gathered.swarm.purse)
     return f"## Cost\n\n{spent[:1].upper()}{spent[1:]}." if spent else ""
+
+
+def _told(gathered: Gathered) -> str:
+    """What people told the swarm while it was at work."""
+    if not gathered.told:
+        return ""
+    rows = [
+        f"{told.number}. {_cell(told.by) or 'somebody'} to {told.task or 'all'}: {_cell(told.text)}"
+        for told in gathered.told
+    ]
+    is_offline = gathered.swarm.request.model == OFFLINE
+    closing = ["", "The offline model makes nothing of messages."] if is_offline else []
+    return "\n".join(["## Told while it was at work", "", *rows, *closing])
 
 
 def sinks(tasks: Sequence[Task]) -> list[Task]:

@@ -78,10 +78,11 @@ def check_settlements(settlements: Sequence[Settlement]) -> None:
 
 
 def check_orders(orders: Sequence[Order]) -> None:
-    """Refuse a reason or a command id that no store can keep."""
+    """Refuse a reason, a command id or a message that no store can keep."""
     for order in orders:
         _check_text(order.reason, subject="reason of an order")
         _check_text(order.command, subject="command of an order")
+        _check_text(order.text + order.by, subject="text of a message")
 
 
 def check_remarks(remarks: Sequence[dict[str, Json]]) -> None:

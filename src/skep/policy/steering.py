@@ -1,6 +1,7 @@
 """Whether an order asks for what is so already, which changes nothing and is no error."""
 
 from skep.policy.purse import check_budget
+from skep.policy.telling import check_telling
 from skep.records.command import STEERING, Order
 from skep.records.errors import IllegalMove, InvalidInput, LimitExceeded
 from skep.records.limits import SWARM_AGENTS_MAX
@@ -19,13 +20,16 @@ def check_steering(order: Order) -> None:
     """Refuse what nobody may ask for.
 
     Raises `IllegalMove` for a move of the engine's own, `LimitExceeded` or `InvalidInput` for a
-    cap that is none, `InvalidInput` for a budget that is none.
+    cap that is none or a message that is too long, `InvalidInput` for a budget or a message that
+    is none.
     """
     if order.move not in STEERING:
         raise IllegalMove(status="any", move=order.move)
     if order.move is SwarmMove.RAISE and order.budget in (None, Budget()):
         raise InvalidInput("A budget needs a limit.", hint="Name dollars, tokens or requests.")
     check_budget(order.budget)
+    if order.move is SwarmMove.TELL:
+        check_telling(order)
     if order.move is SwarmMove.CAP:
         if order.max_agents is None:
             raise InvalidInput("A cap needs the number of tasks that may run at once.")

@@ -12,6 +12,7 @@ from skep.records.lease import Held
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
+from skep.records.told import Told
 from skep.records.values import Digest
 
 
@@ -61,6 +62,7 @@ class Dump:
     approvals: Sequence[Approval]
     contents: Sequence[Content]
     gates: Sequence[Gate]
+    told: Sequence[Told]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,6 +25,7 @@ from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task
+from skep.records.told import Told
 from skep.records.values import Digest, Json
 
 
@@ -78,14 +79,15 @@ class Work(Protocol):
         ...
 
     async def steer(self, orders: Sequence[Order]) -> Sequence[SwarmStatus | SkepError]:
-        """Pause, resume, interrupt, cancel, seal, reopen or cap swarms; answers the status after.
+        """Pause, resume, interrupt, cancel, seal, reopen, cap or tell swarms; answers the status.
 
         Idempotent by command id: a repeated order changes nothing and answers the status as it is
         now. An order without an id is safe to repeat only while nobody steered otherwise, and a
         reopening or resumption without one never is. Asking for what is already so changes
         nothing and is no error. Answers `SwarmNotFound`, `TaskNotFound`, `TaskNotDead`,
-        `IllegalMove`, `LimitExceeded` for a cap, `Conflict`, or `CommandConflict`; a refused
-        order changed nothing and leaves its id free.
+        `IllegalMove`, `LimitExceeded` for a cap or a message, `SwarmClosed` for a message to a
+        swarm that has ended, `Conflict`, or `CommandConflict`; a refused order changed nothing and
+        leaves its id free. A message without an id is told again each time.
         """
         ...
 
@@ -230,6 +232,13 @@ class Registry(Protocol):
         Those that failed in the same moment stand in the order of their `place`, the last first.
         `before` is the `cursor` of a letter read before, and pages on from it whether it stands
         in the list still or not. Raises `SwarmNotFound`, or `InvalidInput` for the cursor.
+        """
+        ...
+
+    async def told(self, swarm: SwarmId, *, after: int = 0) -> Sequence[Told]:
+        """Read what people told a swarm, in order, from the message after number `after` on.
+
+        Raises `SwarmNotFound`.
         """
         ...
 

@@ -75,6 +75,7 @@ STEERING = frozenset(
         SwarmMove.CAP,
         SwarmMove.RAISE,
         SwarmMove.CUT_SHORT,
+        SwarmMove.TELL,
     }
 )
 """The moves that a person may ask of a swarm."""
@@ -93,6 +94,9 @@ class Order:
     paused by its purse. `CUT_SHORT` cancels every task that another one waits for, lets the last
     tasks run with what there is, and seals the plan; it too lets such a swarm go on.
 
+    `TELL` has the agents of the swarm, or of the one task that is named, hear `text` at their next
+    turn; `by` says whose words they are.
+
     `command` names this asking for it: the same order again changes nothing. An order without
     one is carried out each time, and only asking for what is so already is safe to repeat.
     """
@@ -105,6 +109,8 @@ class Order:
     is_replay: bool = False
     command: str = ""
     budget: Budget | None = None
+    text: str = ""
+    by: str = ""
 
     @property
     def digest(self) -> Digest:
@@ -119,4 +125,6 @@ class Order:
         }
         if self.budget is not None:
             body["budget"] = self.budget.limits_as_json()
+        if self.text:
+            body |= {"text": self.text, "by": self.by}
         return digest_of(canonical(body))

@@ -14,7 +14,7 @@
     ├── Conflict
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
-    │   ├── SwarmClosed         adding tasks to a sealed or terminal swarm
+    │   ├── SwarmClosed         adding tasks to a sealed swarm, or telling one that has ended
     │   ├── TaskNotDead         a replay of a task that did not fail
     │   ├── SwarmKept           forgetting a swarm that is live or ended too lately
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none

@@ -49,7 +49,7 @@ class Grant:
     for, spawned tasks included, in the order of the plan. `request` is what its swarm asks for, as
     of the claim, with its cap and its budget as they stand then; `has_steps` says whether the
     journal of its run holds anything: only who has the grant can open a step, so a run without one
-    has none until then.
+    has none until then. `told` counts the messages that the swarm held at the claim.
     """
 
     token: Token
@@ -60,6 +60,7 @@ class Grant:
     failures: int
     lease_until: float
     hard_until: float
+    told: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,12 @@ DECISION_REASON_CHARS_MAX: Final = 1_000
 AWAITS_MAX: Final = 64
 """Approvals that one blocked task waits for."""
 
+TOLD_BYTES_MAX: Final = 4 * 1024
+"""One message to a live swarm, as it is written in JSON."""
+
+TOLD_MAX: Final = 100
+"""Messages to one swarm, over its whole life."""
+
 SWARM_AGENTS_MAX: Final = 1_000
 """Tasks of one swarm that may run at once."""
 

@@ -129,7 +129,12 @@ class StepVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepAnswer:
-    """The journal's answer to one entry; `value` is JSON text when FOUND or RECORDED."""
+    """The journal's answer to one entry; `value` is JSON text when FOUND or RECORDED.
+
+    `told` counts the messages that the swarm holds, so that a live attempt learns of a new one
+    without asking; who is FENCED is not told.
+    """
 
     verdict: StepVerdict
     value: str | None = None
+    told: int = 0

@@ -41,6 +41,7 @@ class SwarmMove(StrEnum):
     CAP = "swarm.capped"
     RAISE = "purse.raised"
     CUT_SHORT = "swarm.cut_short"
+    TELL = "swarm.told"
 
 
 _S, _M = SwarmStatus, SwarmMove
@@ -55,6 +56,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.CAP: _S.ACTIVE,
         _M.RAISE: _S.ACTIVE,
         _M.CUT_SHORT: _S.ACTIVE,
+        _M.TELL: _S.ACTIVE,
         _M.PAUSE: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RECOVER: _S.RECOVERING,
@@ -67,6 +69,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.CAP: _S.PAUSED,
         _M.RAISE: _S.PAUSED,
         _M.CUT_SHORT: _S.PAUSED,
+        _M.TELL: _S.PAUSED,
         _M.INTERRUPT: _S.INTERRUPTED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,
@@ -77,6 +80,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.CAP: _S.RECOVERING,
         _M.RAISE: _S.RECOVERING,
         _M.CUT_SHORT: _S.RECOVERING,
+        _M.TELL: _S.RECOVERING,
         _M.RESUME: _S.ACTIVE,
         _M.INTERRUPT: _S.INTERRUPTED,
         **_ENDS,
@@ -87,6 +91,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.CAP: _S.INTERRUPTED,
         _M.RAISE: _S.INTERRUPTED,
         _M.CUT_SHORT: _S.INTERRUPTED,
+        _M.TELL: _S.INTERRUPTED,
         _M.PAUSE: _S.PAUSED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,

@@ -50,6 +50,8 @@ class OrderFields(TypedDict, total=False):
     command: str
     reason: str
     budget: Budget | None
+    text: str
+    by: str
 
 
 class OfferFields(TypedDict, total=False):

@@ -30,6 +30,7 @@ from skep.policy.purse import (
     settle,
 )
 from skep.policy.references import of_entry
+from skep.policy.telling import with_told
 from skep.records.event import Remark
 from skep.records.ids import TaskRef
 from skep.records.purse import Amount
@@ -71,6 +72,12 @@ def _write(changes: Changes, entry: Entry) -> StepAnswer:
     if task is None or token.incarnation != changes.tables.incarnation:
         return StepAnswer(verdict=StepVerdict.FENCED)
     current = is_current(changes.tables.held(task), token)
+    answer = _answer(changes, entry, current=current)
+    return with_told(answer, len(changes.tables.swarms[token.swarm].told))
+
+
+def _answer(changes: Changes, entry: Entry, *, current: bool) -> StepAnswer:
+    token = entry.token
     line = changes.tables.journal.setdefault((token.ref, token.run), {})
     match entry:
         case Intent():

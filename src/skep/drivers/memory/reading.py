@@ -16,6 +16,7 @@ from skep.records.limits import EVENTS_PAGE_MAX
 from skep.records.outcome import Artifact
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
+from skep.records.told import Told
 from skep.records.values import Digest, Json, blob_digest
 
 
@@ -126,6 +127,11 @@ class MemoryRegistry:
             ]
         letters.sort(key=lambda letter: (letter.failed_at, letter.place), reverse=True)
         return [each for each in letters if (each.failed_at, each.place) < upto][:limit]
+
+    async def told(self, swarm: SwarmId, *, after: int = 0) -> Sequence[Told]:
+        """See `ports.store.Registry.told`."""
+        with self._desk.look() as tables:
+            return tables.swarm(swarm).told[after:]
 
 
 class MemoryBlobs:

@@ -17,6 +17,7 @@ from skep.records.purse import UNTOUCHED, Purse, limits_text, with_limits
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
 from skep.records.task import AgentKind, Task, TaskSpec, TaskStatus, lane_of
+from skep.records.told import Told
 from skep.records.values import Digest
 
 
@@ -93,6 +94,7 @@ class SwarmRow:
     events: list[Event] = field(default_factory=list[Event])
     lanes: set[str] = field(default_factory=set[str])
     purse: Purse = UNTOUCHED
+    told: list[Told] = field(default_factory=list[Told])
 
     @property
     def room(self) -> int:

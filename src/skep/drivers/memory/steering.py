@@ -7,12 +7,13 @@ from skep.drivers.memory.state import SwarmRow, TaskRow
 from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
+from skep.policy.telling import closed, told_data, told_of
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import CommandConflict, SkepError
-from skep.records.ids import TaskKey
+from skep.records.ids import TaskKey, TaskRef
 from skep.records.moves import moved
 from skep.records.purse import Budget
-from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
+from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskStatus
 
 
@@ -44,6 +45,9 @@ def _remember(changes: Changes, order: Order) -> None:
 
 
 def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
+    if order.move is SwarmMove.TELL:
+        _tell(changes, swarm, order)
+        return
     cap = swarm.request.max_agents
     if is_so_already(order, swarm.status, sealed=swarm.sealed, cap=cap):
         return
@@ -109,6 +113,16 @@ def _cut_short(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
             changes.release(task)
     _go_on(changes, swarm, was_empty=was_empty, reason=reason)
     changes.end_if_over(swarm)
+
+
+def _tell(changes: Changes, swarm: SwarmRow, order: Order) -> None:
+    if swarm.status in ENDED:
+        raise closed(swarm.id, swarm.status)
+    for key in order.tasks:
+        changes.tables.task(TaskRef(swarm=swarm.id, key=key))
+    told = told_of(order, held=len(swarm.told), at=changes.at)
+    swarm.told.append(told)
+    changes.move_swarm(swarm, order.move, **told_data(told))
 
 
 def _go_on(changes: Changes, swarm: SwarmRow, *, was_empty: bool, reason: str) -> None:

@@ -67,6 +67,7 @@ class MemoryStore:
                 approvals=every_approval(tables),
                 contents=contents(tables),
                 gates=every_gate(tables),
+                told=[told for swarm in swarms for told in swarm.told],
             )
 
     async def forget_queues(self) -> None:

@@ -120,6 +120,7 @@ class MemoryWork:
             failures=task.failures,
             lease_until=task.lease_until,
             hard_until=task.hard_until,
+            told=len(changes.tables.swarms[task.ref.swarm].told),
         )
 
 

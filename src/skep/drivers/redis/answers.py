@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from skep.policy.reopening import nothing_to_retry
+from skep.policy.telling import closed
 from skep.records.codec import request_at, request_from, spec_from
 from skep.records.command import Order, Receipt, ReceiptVerdict
 from skep.records.errors import (
@@ -90,6 +91,8 @@ def steered(answer: Sequence[str], order: Order) -> SwarmStatus | SkepError:
             return SwarmStatus(rest[0])
         case "ILLEGAL":
             return IllegalMove(status=rest[0], move=order.move)
+        case "CLOSED":
+            return closed(order.swarm, SwarmStatus(rest[0]))
         case _:
             return _order_refusal(verdict, rest, order)
 
@@ -114,19 +117,23 @@ def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError
 
 
 def grants_of(answer: Sequence[Sequence[Any]], *, incarnation: str) -> list[Grant]:
-    """Read the answer to a claim: the grants, then what is asked of each of their swarms."""
+    """Read the answer to a claim: the grants, then what is told of each of their swarms.
+
+    That is its id, request, cap, purse, and how many messages it holds.
+    """
     rows, told = answer
-    requests = {
-        SwarmId(swarm): request_at(text, cap=int(cap), limits=limits_of(purse))
-        for swarm, text, cap, purse in zip(*(told[n::4] for n in range(4)), strict=True)
+    swarms = {
+        SwarmId(swarm): (request_at(text, cap=int(cap), limits=limits_of(purse)), int(held))
+        for swarm, text, cap, purse, held in zip(*(told[n::5] for n in range(5)), strict=True)
     }
-    return [_grant(row, requests, incarnation=incarnation) for row in rows]
+    return [_grant(row, swarms, incarnation=incarnation) for row in rows]
 
 
 def _grant(
-    row: Sequence[Any], requests: Mapping[SwarmId, SwarmRequest], *, incarnation: str
+    row: Sequence[Any], swarms: Mapping[SwarmId, tuple[SwarmRequest, int]], *, incarnation: str
 ) -> Grant:
     swarm, key, run, attempt, nonce, spec, failures, lease, hard, ups, has_steps = row
+    request, held = swarms[SwarmId(swarm)]
     return Grant(
         token=Token(
             incarnation=incarnation,
@@ -137,12 +144,13 @@ def _grant(
             nonce=nonce,
         ),
         spec=spec_from(spec),
-        request=requests[SwarmId(swarm)],
+        request=request,
         has_steps=bool(has_steps),
         waited_for=tuple(TaskKey(up) for up in ups),
         failures=int(failures),
         lease_until=float(lease),
         hard_until=float(hard),
+        told=held,
     )
 
 
@@ -158,7 +166,9 @@ def beat_of(row: Sequence[str]) -> Beat:
 
 def step_answer_of(row: Sequence[str]) -> StepAnswer:
     """Read one answer of the journal."""
-    return StepAnswer(verdict=StepVerdict(row[0]), value=row[1] if len(row) > 1 else None)
+    verdict, *rest = row
+    held, value = next(iter(rest), "0"), next(iter(rest[1:]), None)
+    return StepAnswer(verdict=StepVerdict(verdict), value=value, told=int(held))
 
 
 def swarm_of(swarm: SwarmId, fields: Fields) -> Swarm:

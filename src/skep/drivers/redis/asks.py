@@ -138,6 +138,8 @@ def order_ask(order: Order) -> str:
             "max_agents": order.max_agents,
             "limits": limits_text(order.budget) if order.budget else "",
             "is_replay": order.is_replay,
+            "text": order.text,
+            "by": order.by,
             "command": order.command,
             "digest": order.digest,
         }

@@ -70,6 +70,7 @@ def _tables() -> str:
         "ADDITION_TASKS_MAX": limits.ADDITION_TASKS_MAX,
         "PLAN_TASKS_MAX": limits.PLAN_TASKS_MAX,
         "RUN_STEPS_MAX": limits.RUN_STEPS_MAX,
+        "TOLD_MAX": limits.TOLD_MAX,
     }
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from skep.drivers.bell import Watch, rest_topic
-from skep.drivers.redis import asks, letters, questions, reading, tasks
+from skep.drivers.redis import asks, letters, questions, reading, tasks, telling
 from skep.drivers.redis.answers import (
     beat_of,
     grants_of,
@@ -45,6 +45,7 @@ from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task
+from skep.records.told import Told
 from skep.records.values import Digest, Json, blob_digest, canonical
 
 Seen = TypeVar("Seen")
@@ -314,6 +315,10 @@ class RedisRegistry:
         """See `ports.store.Registry.dead_letters`."""
         wire = self._desk.wire
         return await letters.dead_letters(wire, swarm_id=swarm, before=before, limit=limit)
+
+    async def told(self, swarm: SwarmId, *, after: int = 0) -> Sequence[Told]:
+        """See `ports.store.Registry.told`."""
+        return await telling.read(self._desk.wire, swarm, after=after)
 
 
 class RedisBlobs:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from skep.drivers.redis import telling
 from skep.drivers.redis.answers import (
     UNTOUCHED,
     Fields,
@@ -128,6 +129,7 @@ async def dump(wire: Wire, *, incarnation: str, approvals: Sequence[Approval]) -
         approvals=approvals,
         contents=await _contents(wire, ids),
         gates=await every_gate(wire),
+        told=[told for each in ids for told in await telling.read(wire, each, after=0)],
     )
 
 

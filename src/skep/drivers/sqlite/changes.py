@@ -108,7 +108,7 @@ class Changes:
     def find_task(self, ref: TaskRef) -> TaskLine | None:
         """Read a task, or None."""
         sql = (
-            f"SELECT {TASK_COLUMNS} FROM task t JOIN swarm s ON s.n = t.swarm"
+            f"SELECT {TASK_COLUMNS}, s.told FROM task t JOIN swarm s ON s.n = t.swarm"
             " WHERE s.id = ? AND t.key = ?"
         )
         row = self.db.row(sql, (ref.swarm, ref.key))

@@ -36,6 +36,7 @@ class _Ready(NamedTuple):
     failures: int
     request: str
     held: str | None
+    told: int
     has_steps: int
 
 
@@ -90,7 +91,7 @@ def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], li
     numbers = Counter(shares.served)
     sql = (
         "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures, s.request,"
-        " p.held, EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
+        " p.held, s.told, EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
         " FROM swarm s JOIN task t ON t.swarm = s.n LEFT JOIN purse p ON p.swarm = s.n"
         " WHERE s.id = ? AND t.lane = ? AND t.status = 'ready'"
         " ORDER BY t.priority DESC, t.ordinal LIMIT ?"
@@ -126,6 +127,7 @@ def _grant(changes: Changes, offer: Offer, ready: _Ready, *, nonce: str) -> Gran
         failures=ready.failures,
         lease_until=lease_end(now=changes.at, lease_s=offer.lease_s, hard_until=hard_until),
         hard_until=hard_until,
+        told=ready.told,
     )
 
 

@@ -30,6 +30,7 @@ from skep.policy.purse import (
     settle,
 )
 from skep.policy.references import of_entry
+from skep.policy.telling import with_told
 from skep.records.event import Remark
 from skep.records.purse import Amount
 from skep.records.step import (
@@ -51,6 +52,10 @@ def write(changes: Changes, entry: Entry) -> StepAnswer:
     line = changes.find_task(entry.token.ref)
     if line is None or entry.token.incarnation != changes.incarnation:
         return StepAnswer(verdict=StepVerdict.FENCED)
+    return with_told(_write(changes, line, entry), line.told)
+
+
+def _write(changes: Changes, line: TaskLine, entry: Entry) -> StepAnswer:
     step = _find(changes, line, entry)
     current = is_current(changes.held(line), entry.token)
     match entry:

@@ -10,6 +10,7 @@ from skep.records.purse import amount_from, purse_from
 from skep.records.step import Effect, Step, StepState
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import RetryPolicy, Task, TaskStatus
+from skep.records.told import Told
 from skep.records.values import Digest, parsed
 
 TASK_COLUMNS = (
@@ -35,10 +36,16 @@ SWARM_SEEN = (
 STEP_SEEN = "key, fingerprint, effect, state, intent, calls, value, reserved, spent, payee"
 """What a caller sees of a step; `step_of` reads it."""
 
+TOLD_SEEN = "number, at, by, task, text"
+"""What a caller sees of a message; `told_line` reads it."""
+
 
 @dataclass(slots=True)
 class TaskLine:
-    """What a command knows of a task, in the order of `TASK_COLUMNS`."""
+    """What a command knows of a task, in the order of `TASK_COLUMNS`.
+
+    `told` counts the messages that its swarm holds; only `Changes.find_task` reads it.
+    """
 
     n: int
     swarm: int
@@ -56,6 +63,7 @@ class TaskLine:
     attempts_max: int
     hard_until: float | None
     has_open_edges: int = 0
+    told: int = 0
 
     @property
     def retry(self) -> RetryPolicy:
@@ -133,6 +141,13 @@ def step_of(ref: TaskRef, run: int, row: Row) -> Step:
         spent=amount_from(row[8]),
         payee=row[9],
     )
+
+
+def told_line(swarm: SwarmId, row: Row) -> Told:
+    """Read a row of `TOLD_SEEN`."""
+    number, at, by, task, text = row
+    key = TaskKey(task) if task is not None else None
+    return Told(swarm=swarm, number=number, text=text, by=by, at=at, task=key)
 
 
 def event_of(swarm: SwarmId, row: Row) -> Event:

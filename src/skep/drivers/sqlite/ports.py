@@ -46,6 +46,7 @@ from skep.records.outcome import Artifact, Settlement, SettleVerdict
 from skep.records.step import Entry, Step, StepAnswer
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task
+from skep.records.told import Told
 from skep.records.values import Digest, Json, blob_digest
 
 Seen = TypeVar("Seen")
@@ -270,6 +271,10 @@ class SqliteRegistry:
         """See `ports.store.Registry.dead_letters`."""
         look = partial(letters.dead_letters, swarm_id=swarm, before=before, limit=limit)
         return await self._desk.reader.ask(look)
+
+    async def told(self, swarm: SwarmId, *, after: int = 0) -> Sequence[Told]:
+        """See `ports.store.Registry.told`."""
+        return await self._desk.reader.ask(partial(reading.told, swarm_id=swarm, after=after))
 
 
 class SqliteBlobs:

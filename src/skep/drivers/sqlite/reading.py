@@ -9,10 +9,12 @@ from skep.drivers.sqlite.lines import (
     STEP_SEEN,
     SWARM_SEEN,
     TASK_SEEN,
+    TOLD_SEEN,
     event_of,
     step_of,
     swarm_of,
     task_of,
+    told_line,
 )
 from skep.drivers.sqlite.passing import every_gate
 from skep.ports.inspection import Dump, Edge, RingSeat
@@ -24,6 +26,7 @@ from skep.records.outcome import Artifact
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import Task, TaskStatus
+from skep.records.told import Told
 from skep.records.values import Digest
 
 TASKS = f"SELECT {TASK_SEEN} FROM task t JOIN swarm s ON s.n = t.swarm"
@@ -78,6 +81,12 @@ def artifacts(db: Db, swarm_id: SwarmId) -> list[tuple[TaskRef, Artifact]]:
         )
         for key, name, media, digest, size in db.rows(sql, (number(db, swarm_id),))
     ]
+
+
+def told(db: Db, swarm_id: SwarmId, *, after: int) -> list[Told]:
+    """Read what people told a swarm, after a number."""
+    sql = f"SELECT {TOLD_SEEN} FROM told WHERE swarm = ? AND number > ? ORDER BY number"
+    return [told_line(swarm_id, row) for row in db.rows(sql, (number(db, swarm_id), after))]
 
 
 def page(db: Db, cursor: Cursor, *, incarnation: str, limit: int) -> Page:
@@ -144,6 +153,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             approvals=questions.every(db),
             contents=contents(db),
             gates=every_gate(db),
+            told=[each for of in seen for each in told(db, of.id, after=0)],
         )
     finally:
         db.run("COMMIT")

@@ -6,6 +6,7 @@ from skep.drivers.sqlite.changes import Changes, Sheet
 from skep.drivers.sqlite.lines import TaskLine
 from skep.drivers.sqlite.purse import keep_purse, lose_calls, purse_of
 from skep.drivers.sqlite.submitting import tasks_of
+from skep.drivers.sqlite.telling import tell
 from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
@@ -90,6 +91,9 @@ def _remember(changes: Changes, order: Order) -> None:
 
 
 def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
+    if order.move is SwarmMove.TELL:
+        tell(changes, sheet, order)
+        return
     if is_so_already(order, sheet.status, sealed=sheet.sealed, cap=sheet.cap):
         return
     moved(SWARM_MOVES, sheet.status, order.move)

@@ -43,6 +43,7 @@ from skep.testing.contract.settling import SettlingContract
 from skep.testing.contract.steering import SteeringContract
 from skep.testing.contract.submitting import SubmittingContract
 from skep.testing.contract.sweeping import SweepingContract
+from skep.testing.contract.telling import TellingContract
 
 __all__ = [
     "AddingContract",
@@ -77,4 +78,5 @@ __all__ = [
     "SteeringContract",
     "SubmittingContract",
     "SweepingContract",
+    "TellingContract",
 ]

@@ -24,6 +24,7 @@ from skep.testing.invariants.queue import (
 )
 from skep.testing.invariants.replay import check_replay
 from skep.testing.invariants.report import hold
+from skep.testing.invariants.told import check_told
 from skep.testing.invariants.view import View, views
 
 
@@ -43,6 +44,7 @@ def check(dump: Dump) -> None:
     check_approvals(dump)
     check_purses(dump)
     check_gates(dump)
+    check_told(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

@@ -30,6 +30,7 @@ NAMES: Final = {
     40: "Withdrawn",
     41: "Gates",
     42: "Breaker",
+    44: "Told",
 }
 """The invariants of live state that a look at the store can prove."""
 

@@ -16,6 +16,7 @@ def check_step(before: Dump, after: Dump) -> None:
     _check_journal(before, after)
     _check_tasks(before, after)
     _check_approvals(before, after)
+    _check_told(before, after)
 
 
 def _check_events(before: Dump, after: Dump) -> None:
@@ -53,6 +54,13 @@ def _check_tasks(before: Dump, after: Dump) -> None:
         if task.status in TERMINAL and now.run == task.run:
             hold(1, f"{task.ref} left {task.status}", that=now.status is task.status)
             hold(17, f"{task.ref} changed its value", that=now.outcome == task.outcome)
+
+
+def _check_told(before: Dump, after: Dump) -> None:
+    now = {(told.swarm, told.number): told for told in after.told}
+    for told in before.told:
+        kept = now.get((told.swarm, told.number))
+        hold(44, f"{told} has become {kept}", that=kept == told)
 
 
 def _check_approvals(before: Dump, after: Dump) -> None:

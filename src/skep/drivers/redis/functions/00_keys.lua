@@ -25,6 +25,7 @@
 -- swarm:<id>:j:<run>:<key> hash   step key -> JSON of the step
 -- swarm:<id>:o:<run>:<key> list   step keys in the order of their opening
 -- swarm:<id>:ev            list   events as JSON; its length is the last seq
+-- swarm:<id>:told          list   messages of people as JSON, in the order of their numbers
 -- swarm:<id>:cmds          set    commands that made it
 -- swarm:<id>:blobs         set    contents that it refers to
 -- skep:queue:<queue>       set    lanes of the queue that have seats

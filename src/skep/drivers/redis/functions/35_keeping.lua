@@ -3,7 +3,7 @@
 -- A new kind of key that belongs to a task or a swarm is one word in one of these three lists:
 -- `swarm:<id>:<word>`, `swarm:<id>:<word>:<task>` and `swarm:<id>:<word>:<run>:<task>`.
 
-local OF_A_SWARM = {'tasks', 'ev', 'cmds', 'blobs', 'approvals'}
+local OF_A_SWARM = {'tasks', 'ev', 'cmds', 'blobs', 'approvals', 'told'}
 local OF_A_TASK = {'t', 'up', 'down', 'open'}
 local OF_A_RUN = {'j', 'o'}
 

@@ -71,7 +71,7 @@ local function ready_of(served)
   return ready
 end
 
--- Id, request, cap and purse of each swarm that was served, one after the other.
+-- Id, request, cap, purse and number of messages of each swarm that was served, one after the other.
 local function requests_of(ctx, served)
   local found, seen = {}, {}
   for _, share in ipairs(served) do
@@ -82,6 +82,7 @@ local function requests_of(ctx, served)
       found[#found + 1] = row[1]
       found[#found + 1] = tostring(sheet(ctx, share.id).cap)
       found[#found + 1] = row[2] or ''
+      found[#found + 1] = redis.call('LLEN', base(share.id) .. ':told')
     end
   end
   return found

@@ -157,6 +157,7 @@ end
 
 -- Carry out an order that asks for something new; why not, or nothing.
 local function carry_out(ctx, s, ask)
+  if ask.move == 'swarm.told' then return tell_swarm(ctx, s, ask) end
   if not SWARM_MOVES[s.status][ask.move] then return {'ILLEGAL', s.status} end
   if ask.move == 'swarm.cancelled' then
     cancel(ctx, s, ask.reason ~= '' and ask.reason or 'the swarm was cancelled')
@@ -180,7 +181,8 @@ local function carry_out(ctx, s, ask)
   return nil
 end
 
--- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, limits, is_replay, command, digest}.
+-- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, limits, is_replay, text, by,
+-- command, digest}.
 -- Answers the status, or why not.
 local function steer(_, args)
   local ctx, ask = begin(args[1]), cjson.decode(args[2])

@@ -70,7 +70,7 @@ local function record(ctx, ask, task, step)
 end
 
 -- ARGV: now, then each entry as JSON; one with a `value` is a result, one with `ended` the end of a
--- call without one. Answers {verdict, value} each.
+-- call without one. Answers {verdict, messages that the swarm holds, value} each.
 local function write(_, args)
   local ctx, answers = begin(args[1]), {}
   for i = 2, #args do
@@ -81,7 +81,9 @@ local function write(_, args)
     else
       local stored = redis.call('HGET', line_of(ask.token), ask.key)
       local step = stored and cjson.decode(stored) or nil
-      answers[#answers + 1] = (ask.value and record or ask.ended and lapse or open)(ctx, ask, task, step)
+      local answer = (ask.value and record or ask.ended and lapse or open)(ctx, ask, task, step)
+      if answer[1] ~= 'fenced' then table.insert(answer, 2, redis.call('LLEN', base(task.id) .. ':told')) end
+      answers[#answers + 1] = answer
     end
   end
   return finish(ctx, answers)
