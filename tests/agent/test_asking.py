@@ -10,7 +10,8 @@ from pydantic_ai.exceptions import (
 from pydantic_ai.messages import ModelRequest, ModelResponse, UserPromptPart
 from pydantic_ai.models import ModelRequestParameters
 
-from skep.agent.asking import PASSED_OVER, Asker
+from skep.agent.answers import PASSED_OVER
+from skep.agent.asking import Asker
 from skep.agent.failures import AttemptFailed
 from skep.records.outcome import ErrorClass, Failure
 from skep.testing.clock import ManualClock

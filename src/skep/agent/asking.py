@@ -24,6 +24,7 @@ from pydantic_ai.messages import (
 from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.settings import ModelSettings
 
+from skep.agent.answers import PASSED_OVER
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import AnswerCutOff, model_failure, together
 from skep.agent.gatekeeping import Door, Entry, Gatekeeper, waits
@@ -36,9 +37,6 @@ from skep.records.gate import Wait
 from skep.records.outcome import ErrorClass, Failure
 from skep.records.purse import Amount, Budget, total
 from skep.records.values import Json
-
-PASSED_OVER: Final = "passed_over"
-"""Where an answer's metadata tells which models of its chain could not answer, and why."""
 
 PASSING: Final = frozenset({ErrorClass.TRANSIENT, ErrorClass.QUOTA})
 

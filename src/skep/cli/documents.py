@@ -2,10 +2,12 @@
 
 import json
 import sys
+from dataclasses import asdict
 from typing import cast
 
 from pydantic import TypeAdapter
 
+from skep.agent.answers import Answer
 from skep.records.event import Event
 from skep.records.letter import DeadLetter
 from skep.records.purse import Purse
@@ -87,8 +89,11 @@ def letter_json(letter: DeadLetter) -> dict[str, Json]:
     }
 
 
-def step_json(step: Step) -> dict[str, Json]:
-    """Write a step of a journal, with the size of its value in place of the value."""
+def step_json(step: Step, answer: Answer | None = None) -> Json:
+    """Write a step of a journal, with the size of its value in place of the value.
+
+    `answer` is what a model's answer among the steps tells of itself.
+    """
     return {
         "task": step.ref.key,
         "run": step.run,
@@ -97,6 +102,8 @@ def step_json(step: Step) -> dict[str, Json]:
         "state": step.state,
         "calls": step.calls,
         "bytes": len(step.value.encode()) if step.value is not None else None,
+        "model": (answer.model if answer else step.payee) or None,
+        "passed_over": [asdict(each) for each in answer.passed_over] if answer else [],
     }
 
 

@@ -1,14 +1,16 @@
 """`skep swarm events`, `journal`, `watch`: what happened in a swarm, and what happens now."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, TypeAlias
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
+from rich.text import Text
 
+from skep.agent.answers import Answer, answers_in
 from skep.cli.board import Board
 from skep.cli.documents import event_json, step_json, write_json
 from skep.cli.ending import exit_code
@@ -28,6 +30,9 @@ from skep.records.swarm import ENDED, Swarm
 from skep.records.task import Task
 from skep.records.values import canonical
 from skep.settings import Settings, read_settings
+
+Place: TypeAlias = tuple[TaskRef, int, str]
+"""What names a step in its swarm."""
 
 
 async def events(
@@ -65,11 +70,15 @@ async def journal(
     async with open_fleet(read_settings(store=common.store)) as fleet:
         handle = await find_swarm(fleet, swarm)
         steps = await _steps(fleet, handle, task)
+        answers = await answers_in(steps, fleet.store.blobs)
+    by = {_place(answer.step): answer for answer in answers}
     if common.json:
-        listed = [dict(step_json(step)) for step in steps]
+        listed = [step_json(step, by.get(_place(step))) for step in steps]
         write_json({"swarm": handle.id, "steps": [*listed]})
     else:
-        show(open_screen().out, _step_table(steps))
+        out = open_screen().out
+        show(out, _step_table(steps, by))
+        _print_passed(answers, out)
     return 0
 
 
@@ -115,9 +124,23 @@ async def _steps_of(fleet: Fleet, ref: TaskRef, *, runs: int) -> list[Step]:
     ]
 
 
-def _step_table(steps: list[Step]) -> Table:
-    table = plain_table("task", ">run", "step", "effect", "state", ">calls", ">size")
+def _place(step: Step) -> Place:
+    return step.ref, step.run, step.key
+
+
+def _print_passed(answers: Sequence[Answer], out: Console) -> None:
+    """Say which models could not answer, and why, for each step where there were any."""
+    for answer in answers:
+        where = f"{answer.step.ref.key} {answer.step.key}"
+        for each in answer.passed_over:
+            words = f"{where}: {each.model} was passed over ({each.code}): {each.reason}"
+            out.print(Text(clean(words), "yellow"), soft_wrap=True)
+
+
+def _step_table(steps: list[Step], answers: Mapping[Place, Answer]) -> Table:
+    table = plain_table("task", ">run", "step", "effect", "state", ">calls", ">size", "model")
     for step in steps:
+        answer = answers.get(_place(step))
         size = decimal(len(step.value.encode())) if step.value is not None else ""
         table.add_row(
             clean(step.ref.key),
@@ -127,6 +150,7 @@ def _step_table(steps: list[Step]) -> Table:
             step.state,
             str(step.calls),
             size,
+            Text(clean(answer.model if answer else step.payee), "dim"),
         )
     return table
 

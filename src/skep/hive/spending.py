@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from skep.agent.answers import Passed, answers_in
 from skep.ports.store import Store
 from skep.records.ids import SwarmId
 from skep.records.purse import NANO, Amount, Purse, total
@@ -24,14 +25,28 @@ class Charge:
     amount: Amount
 
 
-async def charges_of(store: Store, swarm: SwarmId) -> Sequence[Charge]:
-    """Read every step of a swarm that was charged, in the order of its plan."""
-    found: list[Charge] = []
-    for task in await store.registry.tasks(swarm):
-        for run in range(1, task.run + 1):
-            steps = await store.journal.read(task.ref, run=run)
-            found += [_charge(task, step, step.spent) for step in steps if step.spent]
-    return found
+async def steps_of(store: Store, swarm: SwarmId) -> Sequence[tuple[Task, Step]]:
+    """Read every step of a swarm, with its task, in the order of its plan."""
+    return [
+        (task, step)
+        for task in await store.registry.tasks(swarm)
+        for run in range(1, task.run + 1)
+        for step in await store.journal.read(task.ref, run=run)
+    ]
+
+
+def charges_of(steps: Sequence[tuple[Task, Step]]) -> Sequence[Charge]:
+    """Find what of some steps was charged."""
+    return [_charge(task, step, step.spent) for task, step in steps if step.spent]
+
+
+async def passed_over_in(store: Store, steps: Sequence[tuple[Task, Step]]) -> Mapping[Passed, int]:
+    """Count which models of a chain could not answer, by failure; the first one's words stand."""
+    found: dict[tuple[str, str], list[Passed]] = {}
+    for answer in await answers_in([step for _, step in steps], store.blobs):
+        for passed in answer.passed_over:
+            found.setdefault((passed.model, passed.code), []).append(passed)
+    return {alike[0]: len(alike) for alike in found.values()}
 
 
 def grouped(charges: Sequence[Charge], by: Callable[[Charge], str]) -> Mapping[str, Amount]:
