@@ -12,16 +12,19 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import ceil, inf
 from typing import Final, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
 
 from skep.agent.approving import decision_on
 from skep.agent.brief import Brief, Finding, Work
+from skep.agent.journal import Bill
 from skep.agent.spawning import add_all, spawn_of
 from skep.agent.told import heard
 from skep.records.approval import Decision
 from skep.records.errors import AgentUnknown, InvalidInput
+from skep.records.purse import NANO, Amount
 from skep.records.step import Effect
 from skep.records.task import AgentKind, TaskSpec
 from skep.records.told import Told
@@ -149,6 +152,7 @@ class TaskContext:
         *args: object,
         key: str | None = None,
         effect: Effect = Effect.IDEMPOTENT,
+        max_usd: float | None = None,
         **kwargs: object,
     ) -> StepValue:
         """Call `call(*args, **kwargs)` once, and after a crash give what it returned then.
@@ -158,7 +162,12 @@ class TaskContext:
         for a crash while it runs leaves nobody to tell whether it was made: a `pure` or
         `idempotent` one is made again, one of class `once` waits for a person.
 
-        Raises `Diverged`, `UnknownEffect`, `Fenced`, and whatever the call raises.
+        A call that costs money says how much at most: `max_usd` and one request are reserved in
+        the swarm's purse before it, and count as spent after it, whether it returned or raised.
+        What does not fit ends the attempt; the task goes on when there is room.
+
+        Raises `PurseWaits` or `PurseEmpty`, both to be left to Skep, `Diverged`,
+        `UnknownEffect`, `Fenced`, and whatever the call raises.
         """
         request = cast("Json", to_jsonable_python({"args": args, "kwargs": kwargs}))
 
@@ -166,7 +175,8 @@ class TaskContext:
             return cast("Json", to_jsonable_python(await call(*args, **kwargs)))
 
         path = f"{STEP}/{name}" if key is None else f"{STEP}/{name}:{key}"
-        value = await self._brief.journal.step(path, request, made, effect=effect)
+        bill = _bill(max_usd, payee=path)
+        value = await self._brief.journal.step(path, request, made, effect=effect, bill=bill)
         return cast("StepValue", value)
 
     async def approval(
@@ -254,6 +264,17 @@ class FunctionPerformer:
         except TypeError as error:
             raise InvalidInput(f"The input of task {task.key!r} does not fit: {error}.") from error
         return task.work(await agent.function(task, *args, **kwargs))
+
+
+def _bill(max_usd: float | None, *, payee: str) -> Bill | None:
+    """Reserve all that a call may cost, and count all of it: nobody tells what it took."""
+    if max_usd is None:
+        return None
+    if not 0 <= max_usd < inf:
+        raise InvalidInput(f"{max_usd} is no sum that a call may cost.")
+    bill = Bill(reserve=Amount(requests=1, nano_usd=ceil(max_usd * NANO)))
+    bill.take(bill.reserve, payee)
+    return bill
 
 
 def _arguments(value: Json) -> tuple[list[Json], dict[str, Json]]:
