@@ -1166,8 +1166,8 @@ BUGS: Final = (
     Bug(
         name="effect-ignored",
         file="agent/function.py",
-        old="made, effect=effect)",
-        new="made, effect=Effect.PURE)",
+        old="made, effect=effect, bill=bill)",
+        new="made, effect=Effect.PURE, bill=bill)",
         breaks="I23 Effect class",
     ),
     # --- policy ---
