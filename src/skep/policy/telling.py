@@ -1,4 +1,4 @@
-"""What a swarm may be told, and what becomes of it (docs/contract.md, 41)."""
+"""What a swarm may be told, and what becomes of it (docs/contract.md, 44)."""
 
 from dataclasses import replace
 
