@@ -44,6 +44,7 @@ EXAMPLES: Final = {
 ENGINE: Final = [
     "tests/hive",
     *("tests/agent/test_journal.py", "tests/agent/test_function.py", "tests/agent/test_hearing.py"),
+    "tests/agent/test_gatekeeping.py",
 ]
 ENGINE_LIMIT_S: Final = 20
 """No test of the engine takes a second; a bug may well make it wait for ever."""
@@ -147,6 +148,27 @@ BUGS: Final = (
         old="if not request or request != breaker.probe:",
         new="if not request:",
         breaks="I42 Breaker",
+    ),
+    Bug(
+        name="rests-kept-to-oneself",
+        file="agent/gatekeeping.py",
+        old="rest_s=rest_s if name == whose else None",
+        new="rest_s=None",
+        breaks="I43 Rest: known to all processes",
+    ),
+    Bug(
+        name="cancelled-requests-keep-their-place",
+        file="agent/asking.py",
+        old="                await _abandon(entry)\n",
+        new="",
+        breaks="I41 Gates: places are freed",
+    ),
+    Bug(
+        name="every-request-looks-at-the-gates",
+        file="agent/gatekeeping.py",
+        old="if self.seen_at is None or at - self.seen_at >= SIGHT_S:",
+        new="if self.seen_at is None or at >= self.seen_at:",
+        breaks="requests without limits cost no call",
     ),
     Bug(
         name="sqlite-passes-not-kept",
