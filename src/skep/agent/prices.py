@@ -21,12 +21,11 @@ from pydantic_ai.models import ModelRequestParameters
 from pydantic_ai.usage import RequestUsage
 from pydantic_core import to_json
 
+from skep.policy.limits import ALIASES
 from skep.records.purse import NANO, Amount
 
 FREE_PROVIDERS: Final = frozenset({"ollama", "vllm"})
 """Servers of one's own, which send no bill."""
-
-ALIASES: Final = {"openai-chat": "openai", "openai-responses": "openai"}
 
 MILLION: Final = 1_000_000
 
