@@ -6,6 +6,7 @@ same name, the later folder wins: built in, then `.claude/agents`, then `.skep/a
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 from typing import Final, cast
@@ -43,6 +44,8 @@ TIERS_OF_CLAUDE: Final = {
     "inherit": Tier.BALANCED,
 }
 FILE_BYTES_MAX: Final = 256 * 1024
+ROLES_KEPT: Final = 512
+"""Texts of roles that are not read again: every submission to a language model reads them all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,12 @@ def read_catalog(project: Path | None = None) -> Catalog:
     return Catalog(roles=roles, warnings=tuple(warnings))
 
 
+@lru_cache(maxsize=ROLES_KEPT)
 def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
-    """Read one role from a file's text; returns it with warnings about unknown fields."""
+    """Read one role from a file's text; returns it with warnings about unknown fields.
+
+    The same text is read once: to read all the built-in ones takes as long as thirty turns.
+    """
     fields, body = _front_matter(text, source)
     name = fields.get("name")
     if not isinstance(name, str) or not is_name(name):
@@ -102,9 +109,9 @@ def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
         source=source,
     )
     unknown = sorted(set(fields) - KNOWN_FIELDS)
-    return role, [
+    return role, tuple(
         f"{source}: the field {field!r} is not known and was left out" for field in unknown
-    ]
+    )
 
 
 def _built_in() -> Iterator[tuple[str, str]]:

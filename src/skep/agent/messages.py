@@ -27,6 +27,7 @@ from skep.records.values import Json
 _TELLING: Final = frozenset(
     {"part_kind", "content", "tool_name", "tool_call_id", "args", "outcome"}
 )
+_USAGE: Final = {"usage"}
 
 
 @cache
@@ -36,7 +37,8 @@ def _answers() -> TypeAdapter[ModelResponse]:
 
 def written(answer: ModelResponse) -> str:
     """Write an answer as it is stored. Raises `ValueError` for what no text in UTF-8 can hold."""
-    return _answers().dump_json(answer, exclude_none=True).decode()
+    unused = None if any(vars(answer.usage).values()) else _USAGE
+    return _answers().dump_json(answer, exclude_none=True, exclude=unused).decode()
 
 
 def answer_of(text: str) -> ModelResponse:

@@ -9,6 +9,7 @@ from skep.records.command import Order
 from skep.records.errors import InvalidInput, LimitExceeded
 from skep.records.gate import GateReport, Knock
 from skep.records.outcome import Blocked, Settlement, Succeeded, reason_of
+from skep.records.purse import Amount
 from skep.records.step import Entry, Intent, Lapse, Record
 from skep.records.values import Json, canonical, is_storable
 
@@ -23,17 +24,20 @@ def check_entries(entries: Sequence[Entry]) -> None:
             raise InvalidInput(f"A step key under {ASKED!r} belongs to a question to a person.")
         _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(entry.key))
         _check_text(entry.key, subject="step's key")
-        if isinstance(entry, Record):
-            _check_text(entry.value, subject="step's value")
-            _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
-        _check_money(entry)
+        match entry:
+            case Intent():
+                check_amount(entry.reserve)
+            case Record():
+                _check_text(entry.value, subject="step's value")
+                _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
+                _check_paid(entry.usage, entry.payee)
+            case Lapse():
+                _check_paid(entry.charge, entry.payee)
 
 
-def _check_money(entry: Entry) -> None:
-    if isinstance(entry, Intent):
-        return check_amount(entry.reserve)
-    _check_text(entry.payee, subject="name of who is paid")
-    return check_amount(entry.charge if isinstance(entry, Lapse) else entry.usage)
+def _check_paid(amount: Amount | None, payee: str) -> None:
+    _check_text(payee, subject="name of who is paid")
+    check_amount(amount)
 
 
 def check_asks(asks: Sequence[Ask]) -> None:

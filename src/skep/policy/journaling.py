@@ -61,6 +61,24 @@ def opened(step: Step | None, intent: Intent) -> Step:
     )
 
 
+def recorded(step: Step, value: str) -> Step:
+    """Write the journal line of a step whose result is stored."""
+    return Step(
+        ref=step.ref,
+        run=step.run,
+        key=step.key,
+        fingerprint=step.fingerprint,
+        effect=step.effect,
+        state=StepState.RECORDED,
+        intent=step.intent,
+        calls=step.calls,
+        value=value,
+        reserved=step.reserved,
+        spent=step.spent,
+        payee=step.payee,
+    )
+
+
 def judge_lapse(step: Step | None, lapse: Lapse, *, current: bool) -> StepVerdict:
     """Decide whether the end of a call without an answer is taken down; said again, it is so."""
     if not current:

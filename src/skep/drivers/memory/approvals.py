@@ -124,13 +124,13 @@ def _ask(changes: Changes, ask: Ask) -> AskAnswer:
     tables, token = changes.tables, ask.token
     task = tables.find(token.ref)
     current = task is not None and is_current(tables.held(task), token)
-    line = tables.journal.get((token.ref, token.run), {})
+    line = tables.steps(token.swarm, token.task, token.run)
     approval = tables.approvals.get(asked_as(ask))
     verdict = judge_ask(approval, ask, current=current, steps=len(line))
     if approval is None and verdict is AskVerdict.ASKED:
         approval, step = asked(ask, at=changes.at)
         tables.approvals[approval.id] = approval
-        tables.journal.setdefault((token.ref, token.run), {})[step.key] = step
+        tables.journal.setdefault((token.swarm, token.task, token.run), {})[step.key] = step
         data = asked_told(approval)
         changes.tell(tables.swarms[token.swarm], Remark.APPROVAL_ASKED, task=token.task, data=data)
     return ask_answer(verdict, approval)
@@ -151,7 +151,7 @@ def _conclude(changes: Changes, approval: Approval, decision: Decision) -> Appro
     """Store a decision with its step, and wake the task that waits for it."""
     swarm, task = changes.tables.swarms[approval.ref.swarm], changes.tables.task(approval.ref)
     changes.tables.approvals[approval.id] = approval = decided(approval, decision)
-    line = changes.tables.journal[approval.ref, approval.run]
+    line = changes.tables.journal[approval.ref.swarm, approval.ref.key, approval.run]
     value = step_value(decision.verdict, by=decision.by, reason=decision.reason)
     step = replace(line[approval.key], state=StepState.RECORDED, value=value)
     line[step.key] = step

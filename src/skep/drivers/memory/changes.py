@@ -134,7 +134,7 @@ class Changes:
 
     def _lose_calls(self, swarm: SwarmRow, task: TaskRow) -> None:
         """Count as spent what calls had reserved that nobody will settle: the attempt is over."""
-        line = self.tables.journal.get((task.ref, task.run), {}) if swarm.purse.open else {}
+        line = self.tables.steps(swarm.id, task.ref.key, task.run) if swarm.purse.open else {}
         held = [step for step in line.values() if step.reserved is not None]
         for step in held:
             swarm.purse, line[step.key] = lose(swarm.purse, step)

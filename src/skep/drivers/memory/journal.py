@@ -14,6 +14,7 @@ from skep.policy.journaling import (
     judge_lapse,
     judge_record,
     opened,
+    recorded,
     step_told,
 )
 from skep.policy.purse import (
@@ -63,22 +64,23 @@ class MemoryJournal:
     async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:
         """See `ports.store.Journal.read`."""
         with self._desk.look() as tables:
-            return list(tables.journal.get((ref, run), {}).values())
+            return list(tables.steps(ref.swarm, ref.key, run).values())
 
 
 def _write(changes: Changes, entry: Entry) -> StepAnswer:
-    token = entry.token
-    task = changes.tables.find(token.ref)
-    if task is None or token.incarnation != changes.tables.incarnation:
+    tables, token = changes.tables, entry.token
+    swarm = tables.swarms.get(token.swarm)
+    task = swarm.tasks.get(token.task) if swarm else None
+    if task is None or token.incarnation != tables.incarnation:
         return StepAnswer(verdict=StepVerdict.FENCED)
-    current = is_current(changes.tables.held(task), token)
+    current = is_current(tables.held(task), token)
     answer = _answer(changes, entry, current=current)
-    return with_told(answer, len(changes.tables.swarms[token.swarm].told))
+    return with_told(answer, len(swarm.told) if swarm else 0)
 
 
 def _answer(changes: Changes, entry: Entry, *, current: bool) -> StepAnswer:
     token = entry.token
-    line = changes.tables.journal.setdefault((token.ref, token.run), {})
+    line = changes.tables.journal.setdefault((token.swarm, token.task, token.run), {})
     match entry:
         case Intent():
             return _open(changes, line, entry, current=current)
@@ -153,11 +155,12 @@ def _record(
         if current:
             _settle(changes, line, record)
         return StepAnswer(verdict=verdict, value=step.value)
-    if missing(changes.tables, of_entry(record)):
+    digests = of_entry(record)
+    if missing(changes.tables, digests):
         return StepAnswer(verdict=StepVerdict.MISSING)
-    refer(changes.tables, record.token.swarm, of_entry(record))
-    line[record.key] = replace(step, state=StepState.RECORDED, value=record.value)
-    if current:
+    refer(changes.tables, record.token.swarm, digests)
+    line[record.key] = recorded(step, record.value)
+    if current and step.reserved is not None:
         _settle(changes, line, record)
     swarm = changes.tables.swarms[record.token.swarm]
     told = step_told(step, record.usage, record.payee)

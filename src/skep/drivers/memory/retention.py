@@ -70,7 +70,9 @@ def check_kept(tables: Tables, digests: Iterable[Digest]) -> None:
 
 def refer(tables: Tables, swarm: SwarmId, digests: Iterable[Digest]) -> None:
     """Write down that a swarm refers to contents, from now until it is forgotten."""
-    tables.uses.setdefault(swarm, set()).update(digests)
+    digests = set(digests)
+    if digests:
+        tables.uses.setdefault(swarm, set()).update(digests)
 
 
 def contents(tables: Tables) -> list[Content]:
@@ -99,7 +101,7 @@ def _remove(tables: Tables, row: SwarmRow) -> None:
     """Remove all that belongs to a swarm: whoever gives swarms another table empties it here."""
     del tables.swarms[row.id]
     tables.uses.pop(row.id, None)
-    for line in [line for line in tables.journal if line[0].swarm == row.id]:
+    for line in [line for line in tables.journal if line[0] == row.id]:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:
         del tables.drains[ref]

@@ -3,6 +3,7 @@
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
@@ -162,6 +163,10 @@ class LaneRow:
         )
 
 
+Line: TypeAlias = tuple[SwarmId, TaskKey, int]
+"""Whose steps stand together: those of one run of a task."""
+
+
 class Tables:
     """Everything the store knows."""
 
@@ -169,7 +174,7 @@ class Tables:
         self.incarnation = incarnation
         self.swarms: dict[SwarmId, SwarmRow] = {}
         self.lanes: dict[str, LaneRow] = {}
-        self.journal: dict[tuple[TaskRef, int], dict[str, Step]] = {}
+        self.journal: dict[Line, dict[str, Step]] = {}
         self.commands: dict[str, tuple[str, Receipt]] = {}
         self.approvals: dict[ApprovalId, Approval] = {}
         self.drains: dict[TaskRef, None] = {}
@@ -196,6 +201,10 @@ class Tables:
         """Find a task, or None."""
         swarm = self.swarms.get(ref.swarm)
         return swarm.tasks.get(ref.key) if swarm else None
+
+    def steps(self, swarm: SwarmId, task: TaskKey, run: int) -> dict[str, Step]:
+        """The steps of a run by their keys, to read; a run that has none has no line."""
+        return self.journal.get((swarm, task, run), {})
 
     def held(self, task: TaskRow) -> Held:
         """What the fence compares a token with."""

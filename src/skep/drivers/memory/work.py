@@ -115,7 +115,7 @@ class MemoryWork:
             ),
             spec=task.spec,
             request=changes.tables.swarms[task.ref.swarm].request_now,
-            has_steps=bool(changes.tables.journal.get((task.ref, task.run))),
+            has_steps=bool(changes.tables.steps(task.ref.swarm, task.ref.key, task.run)),
             waited_for=_waited_for(changes, task),
             failures=task.failures,
             lease_until=task.lease_until,
