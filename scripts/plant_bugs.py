@@ -349,7 +349,7 @@ BUGS: Final = (
     Bug(
         name="sqlite-reference-to-nothing",
         file="drivers/sqlite/journal.py",
-        old="    if missing(changes, of_entry(record)):\n",
+        old="    if missing(changes, digests):\n",
         new="    if False:\n",
         breaks="I31 Retention",
     ),
@@ -956,8 +956,8 @@ BUGS: Final = (
     Bug(
         name="memory-runs-share-a-journal",
         file="drivers/memory/journal.py",
-        old="line = changes.tables.journal.setdefault((token.ref, token.run), {})",
-        new="line = changes.tables.journal.setdefault((token.ref, 1), {})",
+        old="line = tables.journal.setdefault((token.swarm, token.task, token.run), {})",
+        new="line = tables.journal.setdefault((token.swarm, token.task, 1), {})",
         breaks="I19 Write once",
     ),
     Bug(

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from skep.agent.files import FileRefused
-from skep.agent.tools.reading import READ_BYTES_MAX, list_files, read_file, search
+from skep.agent.tools.reading import (
+    READ_BYTES_MAX,
+    SMALL_BYTES_MAX,
+    list_files,
+    read_file,
+    read_small_file,
+    search,
+)
 from skep.agent.workspace import Workspace
 
 Write = Callable[..., Path]
@@ -55,6 +62,27 @@ def test_a_whole_file_says_so(write: Write, workspace: Workspace) -> None:
     found = read_file(workspace, path="a.txt")
 
     assert (found["is_whole"], found["text"], found["last_line"]) == (True, "one\ntwo", 2)
+
+
+@pytest.mark.parametrize("content", ["", "one\n\ttwo", "soft\u00adhyphen\n", "x" * SMALL_BYTES_MAX])
+def test_a_small_file_is_read_as_any_other(
+    content: str, write: Write, workspace: Workspace
+) -> None:
+    """What is read without a thread is what the tool would have given."""
+    write("a.txt", content[:SMALL_BYTES_MAX])
+
+    found = read_small_file(workspace, path="a.txt", first_line=1, lines=2)
+
+    assert found == read_file(workspace, path="a.txt", first_line=1, lines=2)
+
+
+def test_a_larger_file_is_left_to_a_thread(write: Write, workspace: Workspace) -> None:
+    """It is not read at once, and its refusals are those of the tool."""
+    write("a.txt", "x" * (SMALL_BYTES_MAX + 1))
+
+    assert read_small_file(workspace, path="a.txt") is None
+    with pytest.raises(FileRefused, match="missing"):
+        read_small_file(workspace, path="gone.txt")
 
 
 def test_a_file_with_a_strange_name_is_read_as_shown(write: Write, workspace: Workspace) -> None:

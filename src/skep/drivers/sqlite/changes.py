@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from skep.drivers.bell import rest_topic
 from skep.drivers.sqlite.db import Column, Db
-from skep.drivers.sqlite.lines import TASK_COLUMNS, TaskLine, task_line
+from skep.drivers.sqlite.lines import TASK_COLUMNS, RunLine, TaskLine, task_line
 from skep.drivers.sqlite.purse import lose_calls
 from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
@@ -119,7 +119,7 @@ class Changes:
         sql = f"SELECT {TASK_COLUMNS} FROM task t WHERE {where}"
         return [task_line(row) for row in self.db.rows(sql, bindings)]
 
-    def held(self, line: TaskLine) -> Held:
+    def held(self, line: TaskLine | RunLine) -> Held:
         """What the fence compares a token with."""
         return Held(
             incarnation=self.incarnation,

@@ -1,10 +1,11 @@
 """Intents and results in rows, and what they do to the swarm's purse."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Final
 
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.holdings import missing, refer
-from skep.drivers.sqlite.lines import STEP_SEEN, TaskLine, step_of
+from skep.drivers.sqlite.lines import STEP_SEEN, RunLine, step_of
 from skep.drivers.sqlite.purse import keep_money, keep_purse, purse_of
 from skep.policy.fencing import is_current
 from skep.policy.journaling import (
@@ -44,19 +45,30 @@ from skep.records.step import (
     StepVerdict,
 )
 from skep.records.swarm import SwarmMove, SwarmStatus
+from skep.records.task import TaskStatus
 from skep.records.values import Json
+
+RUN_COLUMNS: Final = len(fields(RunLine))
+FIND: Final = (
+    "SELECT t.n, t.swarm, t.key, t.run, t.attempt, t.nonce, t.spent, t.status, s.told,"
+    " CASE WHEN p.n IS NULL"
+    " THEN (SELECT count(*) FROM step WHERE task = t.n AND run = ?) END,"
+    f" {', '.join(f'p.{column}' for column in STEP_SEEN.split(', '))}"
+    " FROM swarm s JOIN task t ON t.swarm = s.n AND t.key = ?"
+    " LEFT JOIN step p ON p.task = t.n AND p.run = ? AND p.key = ? WHERE s.id = ?"
+)
 
 
 def write(changes: Changes, entry: Entry) -> StepAnswer:
     """Store one intent or result."""
-    line = changes.find_task(entry.token.ref)
-    if line is None or entry.token.incarnation != changes.incarnation:
+    found = _find(changes, entry)
+    if found is None or entry.token.incarnation != changes.incarnation:
         return StepAnswer(verdict=StepVerdict.FENCED)
-    return with_told(_write(changes, line, entry), line.told)
+    line, step = found
+    return with_told(_write(changes, line, step, entry=entry), line.told)
 
 
-def _write(changes: Changes, line: TaskLine, entry: Entry) -> StepAnswer:
-    step = _find(changes, line, entry)
+def _write(changes: Changes, line: RunLine, step: Step | None, *, entry: Entry) -> StepAnswer:
     current = is_current(changes.held(line), entry.token)
     match entry:
         case Intent():
@@ -67,17 +79,23 @@ def _write(changes: Changes, line: TaskLine, entry: Entry) -> StepAnswer:
             return _lapse(changes, line, step, ended=entry, current=current)
 
 
-def _find(changes: Changes, line: TaskLine, entry: Entry) -> Step | None:
-    sql = f"SELECT {STEP_SEEN} FROM step WHERE task = ? AND run = ? AND key = ?"
-    row = changes.db.row(sql, (line.n, entry.token.run, entry.key))
-    return step_of(entry.token.ref, entry.token.run, row) if row else None
+def _find(changes: Changes, entry: Entry) -> tuple[RunLine, Step | None] | None:
+    """Read the task of an entry with its step, if there is one, and else how many its run has."""
+    token = entry.token
+    bindings = (token.run, token.task, token.run, entry.key, token.swarm)
+    row = changes.db.row(FIND, bindings)
+    if row is None:
+        return None
+    line = RunLine(*row[:RUN_COLUMNS])
+    line.status = TaskStatus(line.status)
+    is_there = line.steps is None
+    return line, step_of(token.ref, token.run, row[RUN_COLUMNS:]) if is_there else None
 
 
 def _open(
-    changes: Changes, line: TaskLine, step: Step | None, *, intent: Intent, current: bool
+    changes: Changes, line: RunLine, step: Step | None, *, intent: Intent, current: bool
 ) -> StepAnswer:
-    steps = _steps(changes, line, intent) if step is None else 0
-    verdict = judge_intent(step, intent, current=current, steps=steps)
+    verdict = judge_intent(step, intent, current=current, steps=line.steps or 0)
     if verdict is StepVerdict.OPENED and is_new_call(step, intent):
         verdict = _pay(changes, line, step, intent=intent)
     elif verdict is StepVerdict.UNKNOWN and step and step.state is StepState.OPEN:
@@ -89,12 +107,7 @@ def _open(
     return StepAnswer(verdict=verdict, value=value)
 
 
-def _steps(changes: Changes, line: TaskLine, intent: Intent) -> int:
-    sql = "SELECT count(*) FROM step WHERE task = ? AND run = ?"
-    return int(changes.db.value(sql, (line.n, intent.token.run)))
-
-
-def _pay(changes: Changes, line: TaskLine, step: Step | None, *, intent: Intent) -> StepVerdict:
+def _pay(changes: Changes, line: RunLine, step: Step | None, *, intent: Intent) -> StepVerdict:
     """Let a call out, with what it may take reserved, if that fits."""
     step = _lose(changes, line, step)
     if intent.reserve is None:
@@ -113,17 +126,17 @@ def _pay(changes: Changes, line: TaskLine, step: Step | None, *, intent: Intent)
             return StepVerdict.EMPTY
 
 
-def _is_last(changes: Changes, line: TaskLine) -> bool:
+def _is_last(changes: Changes, line: RunLine) -> bool:
     return changes.db.value("SELECT 1 FROM edge WHERE up = ? LIMIT 1", (line.n,)) is None
 
 
-def _keep(changes: Changes, line: TaskLine, changed: Changed) -> None:
+def _keep(changes: Changes, line: RunLine, changed: Changed) -> None:
     purse, step = changed
     keep_purse(changes.db, line.swarm, purse)
     keep_money(changes.db, line.n, step)
 
 
-def _lose(changes: Changes, line: TaskLine, step: Step | None) -> Step | None:
+def _lose(changes: Changes, line: RunLine, step: Step | None) -> Step | None:
     if step is None or step.reserved is None:
         return step
     purse, charged = lose(purse_of(changes.db, line.swarm), step)
@@ -133,7 +146,7 @@ def _lose(changes: Changes, line: TaskLine, step: Step | None) -> Step | None:
     return charged
 
 
-def _pause(changes: Changes, line: TaskLine, key: str, *, asked: Amount) -> None:
+def _pause(changes: Changes, line: RunLine, key: str, *, asked: Amount) -> None:
     purse = purse_of(changes.db, line.swarm)
     sheet = changes.sheet(line.swarm)
     if sheet.status is not SwarmStatus.ACTIVE:
@@ -144,7 +157,7 @@ def _pause(changes: Changes, line: TaskLine, key: str, *, asked: Amount) -> None
     changes.move_swarm(sheet, SwarmMove.PAUSE, told={"reason": EMPTY})
 
 
-def _let_out(changes: Changes, line: TaskLine, step: Step, *, is_first: bool) -> None:
+def _let_out(changes: Changes, line: RunLine, step: Step, *, is_first: bool) -> None:
     if is_first:
         sql = (
             "INSERT INTO step (calls, intent, task, run, key, fingerprint, effect, state)"
@@ -158,7 +171,7 @@ def _let_out(changes: Changes, line: TaskLine, step: Step, *, is_first: bool) ->
 
 
 def _record(
-    changes: Changes, line: TaskLine, step: Step | None, *, record: Record, current: bool
+    changes: Changes, line: RunLine, step: Step | None, *, record: Record, current: bool
 ) -> StepAnswer:
     verdict = judge_record(step, record, current=current)
     if step is None or verdict is not StepVerdict.RECORDED:
@@ -167,9 +180,10 @@ def _record(
         if current:
             _settle(changes, line, step, record=record)
         return StepAnswer(verdict=verdict, value=step.value)
-    if missing(changes, of_entry(record)):
+    digests = of_entry(record)
+    if missing(changes, digests):
         return StepAnswer(verdict=StepVerdict.MISSING)
-    refer(changes, line.swarm, of_entry(record))
+    refer(changes, line.swarm, digests)
     _set(changes, line, step, state=StepState.RECORDED, value=record.value)
     if current:
         _settle(changes, line, step, record=record)
@@ -178,7 +192,7 @@ def _record(
     return StepAnswer(verdict=verdict, value=record.value)
 
 
-def _settle(changes: Changes, line: TaskLine, step: Step, *, record: Record) -> None:
+def _settle(changes: Changes, line: RunLine, step: Step, *, record: Record) -> None:
     """Settle what the call had reserved; that of a fenced worker was counted as lost already."""
     if step.reserved is None:
         return
@@ -188,7 +202,7 @@ def _settle(changes: Changes, line: TaskLine, step: Step, *, record: Record) -> 
 
 
 def _lapse(
-    changes: Changes, line: TaskLine, step: Step | None, *, ended: Lapse, current: bool
+    changes: Changes, line: RunLine, step: Step | None, *, ended: Lapse, current: bool
 ) -> StepAnswer:
     verdict = judge_lapse(step, ended, current=current)
     if step is None or step.reserved is None or verdict is not StepVerdict.LAPSED:
@@ -202,14 +216,14 @@ def _lapse(
     return StepAnswer(verdict=verdict)
 
 
-def _tell_overrun(changes: Changes, line: TaskLine, step: Step, *, used: Amount | None) -> None:
+def _tell_overrun(changes: Changes, line: RunLine, step: Step, *, used: Amount | None) -> None:
     if step.reserved is not None and used is not None and used.exceeds(step.reserved):
         told = overrun_told(step.key, held=step.reserved, used=used)
         changes.tell(changes.sheet(line.swarm), Remark.PURSE_OVERRUN, task=line.key, data=told)
 
 
 def _set(
-    changes: Changes, line: TaskLine, step: Step, *, state: StepState, value: str | None
+    changes: Changes, line: RunLine, step: Step, *, state: StepState, value: str | None
 ) -> None:
     sql = "UPDATE step SET state = ?, value = ? WHERE task = ? AND run = ? AND key = ?"
     changes.db.run(sql, (state, value, line.n, step.run, step.key))

@@ -71,6 +71,26 @@ class TaskLine:
         return RetryPolicy(attempts_max=self.attempts_max)
 
 
+@dataclass(slots=True)
+class RunLine:
+    """What the journal knows of a task.
+
+    `told` counts the messages that its swarm holds, and `steps`, read where an entry finds no step
+    of its own, those of the run.
+    """
+
+    n: int
+    swarm: int
+    key: str
+    run: int
+    attempt: int
+    nonce: str
+    spent: str
+    status: TaskStatus
+    told: int
+    steps: int | None = None
+
+
 def task_line(row: Row) -> TaskLine:
     """Read a row of `TASK_COLUMNS`."""
     line = TaskLine(*row)

@@ -41,6 +41,7 @@ class _Ask(Generic[Hand]):
     run: Callable[[Hand], object]
     future: asyncio.Future[object]
     is_lazy: bool = False
+    shares: bool = False
     answer: object = None
     error: BaseException | None = None
     topics: set[str] = field(default_factory=set[str])
@@ -56,16 +57,20 @@ class _Thread(Generic[Hand]):
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
-    async def ask(self, run: Callable[[Hand], Answer], *, lazily: bool = False) -> Answer:
+    async def ask(
+        self, run: Callable[[Hand], Answer], *, lazily: bool = False, shares: bool = False
+    ) -> Answer:
         """Have `run` called by the thread, and wait for its answer.
 
         What is done `lazily` survives the process at once, and a power cut with what is done next.
-        A caller that is cancelled meanwhile leaves the command to be carried out.
+        A command that `shares` may be handed what the one before it was handed, and see of it what
+        that one has not written yet. A caller that is cancelled meanwhile leaves the command to be
+        carried out.
         """
         if self._closed:
             raise StoreUnavailable("The store is closed.")
         future: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self._asks.put(_Ask(run, future, lazily))
+        self._asks.put(_Ask(run, future, lazily, shares))
         return cast("Answer", await future)
 
     async def close(self) -> None:
@@ -135,8 +140,7 @@ class Writer(_Thread[Changes]):
         try:
             self._sync(lazily=all(ask.is_lazy for ask in asks))
             self._begin()
-            for ask in asks:
-                self._run(ask)
+            self._run_all(asks)
             self._db.run("COMMIT")
         except Exception as error:  # noqa: BLE001 - the edge of a command: the asker gets it
             self._roll_back()
@@ -145,12 +149,22 @@ class Writer(_Thread[Changes]):
             return False
         return True
 
-    def _run(self, ask: _Ask[Changes]) -> None:
-        changes = Changes(self._db, at=self._clock.now(), incarnation=self._incarnation)
-        ask.error = None
-        ask.answer = ask.run(changes)
-        changes.flush()
-        ask.topics = changes.topics
+    def _run_all(self, asks: Sequence[_Ask[Changes]]) -> None:
+        """Run the asks one after the other; neighbours that share write their swarms once."""
+        shared: Changes | None = None
+        for ask in asks:
+            if shared is None or not ask.shares:
+                if shared is not None:
+                    shared.flush()
+                shared = Changes(self._db, at=self._clock.now(), incarnation=self._incarnation)
+            ask.error = None
+            ask.answer = ask.run(shared)
+            ask.topics = shared.topics
+            if not ask.shares:
+                shared.flush()
+                shared = None
+        if shared is not None:
+            shared.flush()
 
     def _sync(self, *, lazily: bool) -> None:
         """Say whether the next commit waits for the disk."""
