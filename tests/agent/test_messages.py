@@ -47,6 +47,14 @@ def test_an_answer_is_read_back_as_it_was_written() -> None:
     assert '"provider_name":null' not in written(ANSWER)
 
 
+def test_a_usage_of_nothing_is_left_out() -> None:
+    """A scripted model's answers say of their usage nothing, and read back as having none."""
+    answer = ModelResponse(parts=[TextPart("Soup.")])
+
+    assert "usage" not in written(answer)
+    assert answer_of(written(answer)) == answer
+
+
 def test_what_earlier_versions_stored_is_read() -> None:
     """A run that began before an update goes on after it."""
     answer = answer_of(OLD_TEXT)
