@@ -112,13 +112,18 @@ class Settings:
         return tuple(dict.fromkeys(self.tiers.values()))
 
 
+def read_environment() -> dict[str, str]:
+    """Read the environment of this process as it is, whatever it says."""
+    return dict(os.environ)
+
+
 def read_settings(*, store: str | None = None, folder: Path | None = None) -> Settings:
     """Read the settings of a process that runs in `folder` (default: the current one).
 
     Raises `InvalidInput` for a number that is none, or is out of its bounds.
     """
     state = (folder or Path.cwd()) / STATE_FOLDER
-    environment = dict(os.environ)
+    environment = read_environment()
     tiers = _tiers(environment)
     return Settings(
         state_folder=state,

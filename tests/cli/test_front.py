@@ -79,6 +79,16 @@ def test_a_mistake_with_json_is_a_document(tmp_path: Path) -> None:
     assert refused.json["error"]["code"] == "usage"
 
 
+@pytest.mark.parametrize("words", [("swarm", "list"), ("swarm", "list", "--json"), ("doctor",)])
+def test_a_setting_that_makes_no_sense_is_told(shell: Shell, words: tuple[str, ...]) -> None:
+    """A number that is none ends with 2, its name and what it may be, and without a traceback."""
+    refused = shell.skep(*words, SKEP_MODEL_MAX_TOKENS="many")
+
+    assert refused.code == 2
+    assert "SKEP_MODEL_MAX_TOKENS is 'many', and must be a number" in refused.err
+    assert "Traceback" not in refused.err
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_scripts_name_the_commands(tmp_path: Path, shell: str) -> None:
     """Each shell gets a script that knows the commands."""

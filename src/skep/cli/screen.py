@@ -18,7 +18,7 @@ from rich.table import Table
 from typing_extensions import override
 
 from skep.records.task import TaskStatus
-from skep.settings import read_settings
+from skep.settings import read_environment
 
 WIDTH_OF_PIPES: Final = 160
 """How wide a table may be where nobody knows the width."""
@@ -58,7 +58,7 @@ class Screen:
 
 def open_screen() -> Screen:
     """Take hold of the process's streams, in the way that its environment asks for."""
-    environment = read_settings().environment
+    environment = read_environment()  # no settings: what is wrong with them is told on the screen
     for stream in (sys.stdout, sys.stderr):
         encoding = "ascii" if _is_ascii_asked(environment, stream) else None
         cast("TextIOWrapper[BinaryIO]", stream).reconfigure(encoding=encoding, errors="replace")

@@ -10,6 +10,7 @@ Every entry has its checksum, and the manifest is written last: a file that was 
 import json
 import struct
 import zipfile
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -23,6 +24,12 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.json"
 SWARMS: Final = "swarms/"
 CONTENTS: Final = "contents/"
+UNREADABLE: Final = (
+    *(KeyError, TypeError, ValueError, OSError),
+    *(zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError),
+)
+"""What the parts of a broken file may raise while they are read."""
+
 _SIZES: Final = struct.Struct(">IQQ")
 
 Packed = tuple[bytes, int, bytes]
@@ -132,7 +139,7 @@ def _manifest(file: zipfile.ZipFile, path: Path) -> Manifest:
             raise StoreTooNew(f"{path} was written by a newer Skep.", hint="Use that one.")
         broken = file.testzip()
         manifest = Manifest(**told)
-    except (KeyError, TypeError, ValueError, zipfile.BadZipFile, OSError) as error:
+    except UNREADABLE as error:
         raise BackupUnusable(f"{path} is no whole backup of a Redis store: {error}.") from error
     if broken is not None:
         raise BackupUnusable(f"{path} is damaged in {broken}.", hint="Use an earlier backup.")
