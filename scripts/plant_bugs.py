@@ -956,8 +956,8 @@ BUGS: Final = (
     Bug(
         name="memory-runs-share-a-journal",
         file="drivers/memory/journal.py",
-        old="line = tables.journal.setdefault((token.swarm, token.task, token.run), {})",
-        new="line = tables.journal.setdefault((token.swarm, token.task, 1), {})",
+        old="line = changes.tables.journal.setdefault((token.swarm, token.task, token.run), {})",
+        new="line = changes.tables.journal.setdefault((token.swarm, token.task, 1), {})",
         breaks="I19 Write once",
     ),
     Bug(

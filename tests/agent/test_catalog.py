@@ -88,7 +88,7 @@ def test_a_role_is_read_with_all_its_fields() -> None:
     assert (role.name, role.kind, role.capabilities, role.tools, role.instructions) == (
         "bee", AgentKind.LLM, ("nectar",), ("inventory",), "You gather.",
     )  # fmt: skip
-    assert warnings == ()
+    assert warnings == []
 
 
 def test_an_unknown_role_is_refused_with_those_there_are() -> None:

@@ -82,12 +82,15 @@ def read_catalog(project: Path | None = None) -> Catalog:
     return Catalog(roles=roles, warnings=tuple(warnings))
 
 
-@lru_cache(maxsize=ROLES_KEPT)
 def read_role(text: str, *, source: str) -> tuple[Role, Sequence[str]]:
-    """Read one role from a file's text; returns it with warnings about unknown fields.
+    """Read one role from a file's text; returns it with warnings about unknown fields."""
+    role, odd = _role_of(text, source)
+    return role, [*odd]
 
-    The same text is read once: to read all the built-in ones takes as long as thirty turns.
-    """
+
+@lru_cache(maxsize=ROLES_KEPT)
+def _role_of(text: str, source: str) -> tuple[Role, Sequence[str]]:
+    # The same text is read once: to read all the built-in ones takes as long as thirty turns.
     fields, body = _front_matter(text, source)
     name = fields.get("name")
     if not isinstance(name, str) or not is_name(name):
