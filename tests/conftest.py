@@ -2,11 +2,14 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+import redis
 from tests.repositories import begin_repository
+from tests.servers import redis_server
 
 SAMPLE: Final = {
     "README.md": "# Till\n\nAdds up a bill.\n",
@@ -18,6 +21,21 @@ KEYS: Final = ("ANTHROPIC_", "OPENAI_", "SKEP_")
 
 # Here, because whoever imports these first decides whether their assertions are told in full.
 pytest.register_assert_rewrite("skep.testing.contract", "skep.testing.acts")
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def shared_store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a store of the test's own, on each driver that several processes can share."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/shared.db"
+        return
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    client: Any = redis.Redis
+    with redis_server(folder) as url:
+        with client.from_url(url) as server:
+            server.flushdb()
+        yield url
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def guarded(shell: Shell) -> Shell:
+def guarded(shell: Shell, shared_store: str) -> Shell:
     """A shell with a role that may look for TODOs only when somebody agrees."""
     files_into(shell.folder, {".skep/agents/critic.md": ROLE, "plan.json": PLAN})
-    return shell
+    return Shell(folder=shell.folder, environment={"SKEP_STORE": shared_store})
 
 
 @pytest.mark.parametrize(("verdict", "said"), [("approve", "more drinks"), ("deny", "by noon")])
@@ -70,7 +70,8 @@ def test_a_setting_guards_a_tool_of_every_role(guarded: Shell) -> None:
     """SKEP_APPROVE names tools; one that is none is refused before anything runs."""
     plan = '{"tasks": [{"key": "count", "agent": "cartographer"}]}'
     files_into(guarded.folder, {"count.json": plan})
-    shell = Shell(folder=guarded.folder, environment={"SKEP_APPROVE": "inventory"})
+    environment = {**guarded.environment, "SKEP_APPROVE": "inventory"}
+    shell = Shell(folder=guarded.folder, environment=environment)
 
     refused = guarded.skep("run", "--plan", "count.json", "--json", SKEP_APPROVE="inventroy")
     run = shell.begin("run", "--plan", "count.json")

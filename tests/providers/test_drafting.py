@@ -48,6 +48,22 @@ async def test_a_drafted_plan_is_mended_and_worked_on(
     protocol: Protocol, streams: str, sample: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On each protocol the model is told what is wrong, and what it hands in then is done."""
+    monkeypatch.setenv("SKEP_MODEL_STREAM", streams)
+
+    await mended_and_worked_on("memory:", protocol, sample, monkeypatch)
+
+
+async def test_a_drafted_plan_is_worked_on_wherever_it_is_kept(
+    shared_store: str, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The stores that outlive a process take a draft as the one in memory does."""
+    await mended_and_worked_on(shared_store, "anthropic", sample, monkeypatch)
+
+
+async def mended_and_worked_on(
+    store: str, protocol: Protocol, sample: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hand in an objective, have its first draft mended, and see that the second is done."""
 
     def play(asked: Asked) -> Scene:
         if is_planner(asked):
@@ -57,8 +73,7 @@ async def test_a_drafted_plan_is_mended_and_worked_on(
     async with Stub(play) as stub:
         for name, text in stub.environment.items():
             monkeypatch.setenv(name, text)
-        monkeypatch.setenv("SKEP_MODEL_STREAM", streams)
-        async with skep.open("memory:") as hive:
+        async with skep.open(store) as hive:
             swarm = await hive.submit(
                 OBJECTIVE, workspace=str(sample), model=f"{protocol}:stub", given="by noon"
             )
@@ -79,9 +94,10 @@ async def test_a_drafted_plan_is_mended_and_worked_on(
 class Shop:
     """A shell in a small folder, whose models a stub plays."""
 
-    def __init__(self, folder: Path, stub: Stub) -> None:
+    def __init__(self, folder: Path, stub: Stub, *, store: str = "") -> None:
         self.stub = stub
-        self.shell = Shell(folder=files_into(folder), environment=stub.environment)
+        environment = {**stub.environment, **({"SKEP_STORE": store} if store else {})}
+        self.shell = Shell(folder=files_into(folder), environment=environment)
 
     async def skep(self, *arguments: str, **variables: str) -> Result:
         """Run a command to its end."""
@@ -103,7 +119,9 @@ class Shop:
 
 
 @pytest.mark.slow
-async def test_a_draft_that_was_recorded_is_not_paid_again(tmp_path: Path) -> None:
+async def test_a_draft_that_was_recorded_is_not_paid_again(
+    tmp_path: Path, shared_store: str
+) -> None:
     """Killed amid the draft and amid the work, the run asks again only what nobody answered."""
     scenes: list[Scene] = []
 
@@ -112,7 +130,7 @@ async def test_a_draft_that_was_recorded_is_not_paid_again(tmp_path: Path) -> No
         return scenes.pop(0) if len(scenes) > 1 else scenes[0]
 
     async with Stub(play) as stub:
-        shop = Shop(tmp_path / "shop", stub)
+        shop = Shop(tmp_path / "shop", stub, store=shared_store)
         scenes[:] = [Says(calls=[("list_files", {})]), Waits(when="at once")]
         run = ("run", OBJECTIVE, "--model", "openai-chat:stub", "--yes", *UNPRICED)
         await shop.killed_amid(*run, asked=2)
@@ -179,14 +197,14 @@ async def test_what_no_model_drafted_is_said_and_nothing_steps_in(tmp_path: Path
 
 
 @pytest.mark.slow
-async def test_who_hands_a_run_in_needs_no_key(tmp_path: Path) -> None:
+async def test_who_hands_a_run_in_needs_no_key(tmp_path: Path, shared_store: str) -> None:
     """The key is the worker's: it drafts the plan, and works on it."""
 
     def play(asked: Asked) -> Scene:
         return GOOD if is_planner(asked) else Says(text="All is well.")
 
     async with Stub(play) as stub:
-        shop = Shop(tmp_path / "shop", stub)
+        shop = Shop(tmp_path / "shop", stub, store=shared_store)
         keyless = dict.fromkeys(stub.environment, "")
         run = ("run", OBJECTIVE, "--detach", "--model", "openai-chat:stub", *UNPRICED)
         handed_in = await shop.skep(*run, "--json", **keyless)
