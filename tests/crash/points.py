@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from skep.agent.journal import Bill, Call, RunJournal
+from skep.agent.journal import Bill, RunJournal, TextCall
 from skep.compose import WorkerOptions, open_fleet, working
 from skep.ports.store import Store
 from skep.records.errors import IdentityInUse
@@ -88,7 +88,7 @@ async def _work(points: Points) -> int:
 
 
 def _watch_steps(points: Points, store: Store) -> None:
-    write, step = store.journal.write, RunJournal.step
+    write, step = store.journal.write, RunJournal.text_step
 
     async def written(entries: Sequence[Entry]) -> Any:
         names = [f"{_kind(entry)} {entry.token.task}/{entry.key}" for entry in entries]
@@ -104,23 +104,23 @@ def _watch_steps(points: Points, store: Store) -> None:
         self: RunJournal,
         key: str,
         request: Json,
-        call: Call,
+        call: TextCall,
         *,
         effect: Effect,
         bill: Bill | None = None,
-    ) -> Json:
+    ) -> str:
         task = self._token.task  # pyright: ignore[reportPrivateUsage] - whose step it is
 
-        async def called() -> Json:
+        async def called() -> str:
             points.note(f"call {task}/{key}")
-            value = await call()
+            text = await call()
             points.cross(f"after call {task}/{key}")
-            return value
+            return text
 
         return await step(self, key, request, called, effect=effect, bill=bill)
 
     _replace(store.journal, "write", written)
-    _replace(RunJournal, "step", stepped)
+    _replace(RunJournal, "text_step", stepped)
 
 
 def _watch_attempts(points: Points, store: Store) -> None:
