@@ -102,12 +102,12 @@ class Rig:
     async def rage(self) -> None:
         """Kill a worker every second and start it again; on a slow machine, once somebody asked."""
         while self.is_raging:
-            asked, waited_s = len(self.stub.ledger), 0.0
-            while waited_s < KILL_EVERY_S or (
-                len(self.stub.ledger) == asked and waited_s < KILL_EVERY_S_MAX
-            ):
+            asked, began = len(self.stub.ledger), time.monotonic()
+            await asyncio.sleep(KILL_EVERY_S)
+            while self.is_raging and len(self.stub.ledger) == asked:
+                if time.monotonic() > began + KILL_EVERY_S_MAX:
+                    break
                 await asyncio.sleep(LOOK_S)
-                waited_s += LOOK_S
             name = self.chance.choice(sorted(self.workers))
             self.kills += self.workers[name].kill()
             await self.workers[name].wait()
