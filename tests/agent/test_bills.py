@@ -43,7 +43,7 @@ from skep.testing.samples import task
 
 ONE = Amount(requests=1, tokens=100, nano_usd=7)
 USED = Amount(requests=1, tokens=60, nano_usd=4)
-SONNET = "anthropic:claude-sonnet-4-5"
+SONNET = "anthropic:claude-sonnet-4-6"
 
 
 @pytest.fixture

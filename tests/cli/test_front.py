@@ -180,7 +180,7 @@ def test_money_is_spent_only_when_somebody_says_yes(shell: Shell) -> None:
     files_into(shell.folder, {"lib/anthropic/__init__.py": ""})
     paid = {"ANTHROPIC_API_KEY": "x", "PYTHONPATH": "lib", "TERM": "xterm"}
 
-    words = ["run", "Audit this repository", "--model", "anthropic:claude-sonnet-4-5"]
+    words = ["run", "Audit this repository", "--model", "anthropic:claude-sonnet-4-6"]
     shown = on_a_terminal(shell, words, paid, answer=b"n\n")
 
     assert "which costs money? [y/N]" in shown

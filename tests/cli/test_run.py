@@ -138,7 +138,7 @@ def test_a_plan_that_makes_no_sense_is_refused(shell: Shell, plan: str, code: st
     ("arguments", "code", "hint"),
     [
         (("--model", "foo:bar"), "model_unknown", "provider:model"),
-        (("--model", "anthropic:claude-sonnet-4-5"), "model_", "skep[anthropic]|ANTHROPIC_API_KEY"),
+        (("--model", "anthropic:claude-sonnet-4-6"), "model_", "skep[anthropic]|ANTHROPIC_API_KEY"),
         (("--timeout", "soon"), "invalid_input", "10m"),
         (("--max-agents", "0"), "invalid_input", "--max-agents"),
         (("--workspace", "nowhere"), "invalid_input", "--workspace"),

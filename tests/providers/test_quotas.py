@@ -16,7 +16,7 @@ from tests.providers.stub import Stub
 from tests.servers import redis_server
 
 WORKERS = 4
-MODEL = "anthropic:claude-sonnet-4-5"
+MODEL = "anthropic:claude-sonnet-4-6"
 WARM, WARM_S_MAX = 50, 90.0
 """After so many requests all workers are under way: they have imported their provider."""
 

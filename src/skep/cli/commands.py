@@ -38,7 +38,7 @@ WORK: Final = (
             'skep run "Audit this repository"',
             'skep run "Look for secrets and TODOs" --workspace src --out report.md',
             'echo "Describe the tests" | skep run --json',
-            "skep run --plan plan.yaml --model anthropic:claude-sonnet-4-5 --timeout 10m",
+            "skep run --plan plan.yaml --model anthropic:claude-sonnet-4-6 --timeout 10m",
             'skep run "Audit this repository" --detach --model offline',
         ),
     ),

@@ -178,7 +178,7 @@ class Gate:
 def provider_of(gate: str) -> str:
     """Name the provider behind a gate.
 
-    >>> provider_of("anthropic:claude-sonnet-4-5"), provider_of("anthropic")
+    >>> provider_of("anthropic:claude-sonnet-4-6"), provider_of("anthropic")
     ('anthropic', 'anthropic')
     """
     return gate.partition(":")[0]
