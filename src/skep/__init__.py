@@ -11,12 +11,14 @@ from skep.agent.failures import PermanentError
 from skep.agent.function import ROSTER, TaskContext
 from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
 from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.messenger import SwarmMessenger
 from skep.hive.planner import Planner
 from skep.records.approval import Approval, ApprovalState, Decision
 from skep.records.errors import SkepError
 from skep.records.event import Event
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter
+from skep.records.message import Address, Message, MessageType
 from skep.records.step import Effect
 from skep.records.swarm import Plan, Swarm, SwarmStatus
 from skep.records.task import AgentKind, RetryPolicy, Task, TaskSpec, TaskStatus
@@ -27,6 +29,7 @@ __version__ = "0.1.0"
 agent = ROSTER.agent
 
 __all__ = [
+    "Address",
     "AgentKind",
     "Approval",
     "ApprovalState",
@@ -35,6 +38,8 @@ __all__ = [
     "Effect",
     "Event",
     "Fleet",
+    "Message",
+    "MessageType",
     "PermanentError",
     "Plan",
     "Planner",
@@ -43,6 +48,7 @@ __all__ = [
     "Swarm",
     "SwarmHandle",
     "SwarmId",
+    "SwarmMessenger",
     "SwarmStatus",
     "Task",
     "TaskContext",

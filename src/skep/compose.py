@@ -25,6 +25,7 @@ from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.caretaker import Caretaker
 from skep.hive.fleet import Fleet
+from skep.hive.postman import Postman
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
@@ -88,8 +89,12 @@ async def open_fleet(
 
     Where other processes do the work, the keys of models are theirs and are not asked for here.
     """
-    async with await open_store(settings) as store:
-        yield _fleet(store, settings, team, is_worked_here=is_worked_here)
+    async with (
+        await open_store(settings) as store,
+        Postman(store.mailbox, SystemClock()) as postman,
+    ):
+        fleet = _fleet(store, settings, team, is_worked_here=is_worked_here)
+        yield replace(fleet, postman=postman)
 
 
 async def drafted_plan(

@@ -156,3 +156,19 @@ class TestBreakers(contract.BreakerContract):
 
 class TestRests(contract.RestsContract):
     """Rests of the store's gates."""
+
+
+class TestSending(contract.SendingContract):
+    """Sending messages through the store."""
+
+
+class TestTaking(contract.TakingContract):
+    """Taking messages out of the store."""
+
+
+class TestDeadMail(contract.DeadMailContract):
+    """Messages in the store that are given up."""
+
+
+class TestKeptMail(contract.KeptMailContract):
+    """What the store keeps of messages."""

@@ -221,6 +221,30 @@ APPROVALS: Final = (
     ),
 )
 
+MESSAGES: Final = (
+    Command(
+        name="send",
+        target="skep.cli.messages:send",
+        help="Send a message to a swarm, or to one agent in it.",
+        examples=(
+            'skep message send last "The budget is raised"',
+            "skep message send 1d2f9c3a/scout '{\"page\": 7}' --type task_assignment",
+        ),
+    ),
+    Command(
+        name="tail",
+        target="skep.cli.messages:tail",
+        help="Show the last messages to a swarm, and those that come.",
+        examples=("skep message tail last --follow", "skep message tail 1d2f9c3a --json"),
+    ),
+    Command(
+        name="inbox",
+        target="skep.cli.messages:inbox",
+        help="Show the messages that wait or are dead, and deliver the dead ones again.",
+        examples=("skep message inbox last", "skep message inbox last --replay"),
+    ),
+)
+
 AGENTS: Final = (
     Command(
         name="list",
@@ -302,6 +326,7 @@ FAMILIES: Final = (
         commands=DEADLETTERS,
     ),
     Family(name="approvals", help="Answer what tasks ask people.", commands=APPROVALS),
+    Family(name="message", help="Send messages to swarms, and see them.", commands=MESSAGES),
     Family(name="store", help="Back the store up, and restore it.", commands=STORE),
     Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

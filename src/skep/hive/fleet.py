@@ -9,8 +9,10 @@ from typing_extensions import Unpack
 from skep.agent.attempt import full_value
 from skep.agent.spawning import add_all
 from skep.hive.deciding import decide
+from skep.hive.messenger import SwarmMessenger
 from skep.hive.orders import Ordered, give
 from skep.hive.planner import Planner, draft
+from skep.hive.postman import Postman
 from skep.hive.registry import SwarmRegistry
 from skep.hive.report import gather, sinks, written
 from skep.policy.endings import is_stalled, rests
@@ -24,6 +26,7 @@ from skep.records.errors import SkepError, SwarmNotCompleted
 from skep.records.event import Cursor, Event
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter
+from skep.records.message import Address
 from skep.records.outcome import Artifact
 from skep.records.purse import NANO, UNLIMITED, Budget
 from skep.records.role import OFFLINE
@@ -75,6 +78,7 @@ class Fleet:
 
     store: Store
     registry: SwarmRegistry
+    postman: Postman | None = None
 
     async def submit(
         self,
@@ -111,6 +115,16 @@ class Fleet:
     def swarm(self, swarm: str) -> "SwarmHandle":
         """Take hold of a swarm by its id; that it exists shows at the first question."""
         return SwarmHandle(SwarmId(swarm), self.store, self.registry.chance)
+
+    def messenger(self, swarm: str, *, agent: str = "") -> SwarmMessenger:
+        """Take hold of the mail of a swarm, or of one agent in it; nothing is read before it asks.
+
+        Each call gives a messenger of its own, with handlers of its own; have one for each address.
+        """
+        assert self.postman is not None, "who opens a fleet gives it a postman"
+        address = Address(swarm=SwarmId(swarm), agent=agent)
+        chance = self.registry.chance
+        return SwarmMessenger(address, self.store, chance=chance, postman=self.postman)
 
     async def swarms(
         self, *, status: SwarmStatus | None = None, before: SwarmId | None = None, limit: int = 50

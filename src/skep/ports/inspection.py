@@ -9,6 +9,7 @@ from skep.records.event import Event
 from skep.records.gate import Gate
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.lease import Held
+from skep.records.message import Posted
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
@@ -63,6 +64,7 @@ class Dump:
     contents: Sequence[Content]
     gates: Sequence[Gate]
     told: Sequence[Told]
+    messages: Sequence[Posted] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from skep.ports.gates import Gates
+from skep.ports.mailbox import Correspondence
 from skep.ports.retention import Retention
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
@@ -281,7 +282,7 @@ class Beside(Protocol):
         ...
 
 
-class Store(Standing, Beside, AbstractAsyncContextManager["Store"], Protocol):
+class Store(Standing, Beside, Correspondence, AbstractAsyncContextManager["Store"], Protocol):
     """One live store with all its ports; closing it waits for what was asked before."""
 
     @property

@@ -10,7 +10,8 @@
     │   ├── AgentUnknown        no agent, or no role, of that name
     │   ├── BackupUnusable      a file that cannot be restored from, or must not be written to
     │   └── AgentFileInvalid    a role file that cannot be read
-    ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound, ApprovalNotFound
+    ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound, ApprovalNotFound,
+    │                           MessageNotFound
     ├── Conflict
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
@@ -20,6 +21,7 @@
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
+    │   ├── InboxFull           nobody reads an inbox that is full
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── Diverged            a step met its own journal with another request
     │   ├── StoreInUse          another process has a store open that was to be replaced
@@ -27,6 +29,7 @@
     │   └── IdentityInUse       another live process works under this identity
     ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
     ├── PlanNotDrafted          a model drafted no plan that can be worked on
+    ├── NoAnswer                a message that asked was not answered in time
     ├── WorkspaceError          a folder that cannot be audited
     └── ModelError              ModelUnknown, ModelExtraMissing, ModelKeyMissing,
                                 ModelNotConfigured, AnswerTooLong
@@ -211,6 +214,20 @@ class ApprovalNotFound(NotFound):
         self.approval = approval
 
 
+class MessageNotFound(NotFound):
+    """There is no such message."""
+
+    code = "message_not_found"
+
+    def __init__(self, *, message: str, to: str) -> None:
+        super().__init__(
+            f"The inbox {to} has no message {message!r}.",
+            hint="What was acknowledged is kept for a while only; see: skep message tail",
+        )
+        self.id = message
+        self.to = to
+
+
 class Conflict(SkepError):
     """What was asked does not fit the present state."""
 
@@ -303,6 +320,21 @@ class ApprovalWithdrawn(Conflict):
             hint="A next run asks anew; see: skep approvals list",
         )
         self.approval = approval
+
+
+class InboxFull(Conflict):
+    """The inbox is full; the message was not accepted."""
+
+    code = "inbox_full"
+    http_status = 429
+
+    def __init__(self, *, to: str, allowed: int) -> None:
+        super().__init__(
+            f"The inbox {to} holds {allowed:,} messages that nobody has acknowledged.",
+            hint="Send it again later; `skep message inbox` shows what waits and what is dead.",
+        )
+        self.to = to
+        self.allowed = allowed
 
 
 class Fenced(Conflict):
@@ -424,3 +456,19 @@ class PlanNotDrafted(SkepError):
     code = "plan_not_drafted"
     http_status = 502
     rpc_code = -32031
+
+
+class NoAnswer(SkepError):
+    """Nobody answered in time."""
+
+    code = "no_answer"
+    http_status = 504
+    rpc_code = -32032
+
+    def __init__(self, *, to: str, seconds: float) -> None:
+        super().__init__(
+            f"{to} did not answer within {seconds:g} s.",
+            hint="It may have been asked still: an answer that comes later is not waited for.",
+        )
+        self.to = to
+        self.seconds = seconds

@@ -85,3 +85,30 @@ GATE_CHARS_MAX: Final = 200
 
 KNOCK_TOKENS_MAX: Final = 10**12
 """What one request may take, in tokens."""
+
+MESSAGE_BYTES_MAX: Final = 1024 * 1024
+"""The payload of one message; what is over VALUE_BYTES_MAX travels as a blob."""
+
+MESSAGE_TRIES_MAX: Final = 5
+"""How often a message is given out before it is dead."""
+
+MESSAGE_REASON_CHARS_MAX: Final = 1_000
+"""Why a message was returned."""
+
+INBOX_MAX: Final = 10_000
+"""Messages in one inbox that nobody has acknowledged, the dead ones included."""
+
+TAKE_MAX: Final = 64
+"""Messages taken by one call."""
+
+RECEIVERS_MAX: Final = 1_000
+"""Inboxes that one call looks into."""
+
+MESSAGES_PAGE_MAX: Final = 1_000
+"""Messages read by one call."""
+
+MESSAGES_KEPT_MAX: Final = 1_000
+"""Acknowledged messages that a swarm keeps as its history."""
+
+MESSAGES_KEPT_S: Final = 3600.0
+"""How long it keeps them."""

@@ -9,6 +9,7 @@ from typing_extensions import override
 from skep.ports.inspection import Dump
 from skep.records.errors import SkepError
 from skep.records.lease import Grant
+from skep.records.message import Delivery
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.harness import Harness, InspectableStore
@@ -89,8 +90,8 @@ async def _answer(command: Command[Answer], store: InspectableStore) -> Answer |
 
 
 def _nonces(answer: object) -> list[str]:
-    """The nonces of all grants in an answer, in their order."""
-    if isinstance(answer, Grant):
+    """The nonces of all grants and deliveries in an answer, in their order."""
+    if isinstance(answer, Grant | Delivery):
         return [answer.token.nonce]
     if isinstance(answer, list | tuple):
         parts = cast("Sequence[object]", answer)

@@ -101,6 +101,7 @@ def _remove(tables: Tables, row: SwarmRow) -> None:
     """Remove all that belongs to a swarm: whoever gives swarms another table empties it here."""
     del tables.swarms[row.id]
     tables.uses.pop(row.id, None)
+    tables.mail.pop(row.id, None)
     for line in [line for line in tables.journal if line[0] == row.id]:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:

@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
+from skep.drivers.memory.mailroom import Mailroom
 from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
 from skep.records.command import Receipt
@@ -182,6 +183,8 @@ class Tables:
         self.puts: dict[Digest, float] = {}
         self.uses: dict[SwarmId, set[Digest]] = {}
         self.gates: dict[str, Gate] = {}
+        self.mail: dict[SwarmId, Mailroom] = {}
+        self.mailed = 0
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

@@ -7,6 +7,7 @@ from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
+from skep.drivers.memory.mailbox import MemoryMailbox, every_message
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
 from skep.drivers.memory.work import MemoryWork
@@ -31,6 +32,7 @@ class MemoryStore:
         self.blobs = MemoryBlobs(self._desk)
         self.retention = MemoryRetention(self._desk)
         self.gates = MemoryGates(self._desk)
+        self.mailbox = MemoryMailbox(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -68,6 +70,7 @@ class MemoryStore:
                 contents=contents(tables),
                 gates=every_gate(tables),
                 told=[told for swarm in swarms for told in swarm.told],
+                messages=every_message(tables),
             )
 
     async def forget_queues(self) -> None:

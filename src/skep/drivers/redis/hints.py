@@ -8,6 +8,7 @@ from redis.exceptions import RedisError
 
 from skep.drivers.bell import Bell, rest_topic
 from skep.drivers.redis.wire import Wire, rest
+from skep.policy.mailing import MAIL_TOPIC
 
 REST_S: Final = 0.5
 """How long the listener rests when its connection is lost; the safety poll goes on meanwhile."""
@@ -28,15 +29,16 @@ class Ears:
         self._subscription: Any = None
         self._listening: asyncio.Task[None] | None = None
 
-    async def listen(self, topic: str) -> None:
-        """Begin to hear a topic; to be called before the look that a ring must not slip past."""
-        if topic in self._topics:
+    async def listen(self, *topics: str) -> None:
+        """Begin to hear topics; to be called before the look that a ring must not slip past."""
+        new = set(topics) - self._topics
+        if not new:
             return
         with suppress(RedisError, OSError):  # without ears there is the safety poll
             if self._subscription is None:
                 self._subscription = self._wire.subscription()
-            await self._subscription.subscribe(topic)
-            self._topics.add(topic)
+            await self._subscription.subscribe(*new)
+            self._topics |= new
             if self._listening is None:
                 self._listening = asyncio.create_task(self._listen(), name="skep-redis-hints")
 
@@ -62,4 +64,7 @@ class Ears:
 
 def _topic(channel: str, told: bytes) -> str:
     """A channel is a topic of the same name, but for that of the swarms that come to rest."""
-    return rest_topic(told.decode()) if channel == RESTS else channel
+    if channel == RESTS:
+        return rest_topic(told.decode())
+    # What is announced as JSON is a message; the rest is work, or events.
+    return MAIL_TOPIC if told.startswith(b"{") else channel

@@ -15,6 +15,7 @@ from skep.policy.approving import step_value
 from skep.policy.breaker import BREAKER
 from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
+from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
@@ -71,11 +72,19 @@ def _tables() -> str:
         "PLAN_TASKS_MAX": limits.PLAN_TASKS_MAX,
         "RUN_STEPS_MAX": limits.RUN_STEPS_MAX,
         "TOLD_MAX": limits.TOLD_MAX,
+        "SECONDS_MAX": limits.SECONDS_MAX,
+        "INBOX_MAX": limits.INBOX_MAX,
+        "MESSAGE_TRIES_MAX": limits.MESSAGE_TRIES_MAX,
+        "MESSAGES_KEPT_MAX": limits.MESSAGES_KEPT_MAX,
+        "MESSAGES_KEPT_S": limits.MESSAGES_KEPT_S,
+        "BURIED_MAX": BURIED_MAX,
     }
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [
         f"local EXPIRED_VALUE = {_quoted(step_value(Verdict.EXPIRED, by='', reason=''))}",
         f"local gating = {_table(f'{name} = {value}' for name, value in _gating().items())}",
+        f"local MAIL_EXPIRED = {_quoted(EXPIRED)}",
+        f"local MAIL_TRIED = {_quoted(TRIED)}",
         f"local PURSE_EMPTY = {_quoted(EMPTY)}",
         f"local CUT_SHORT = {_quoted(CUT_SHORT)}",
         f"local RESTORED = {_quoted(RESTORED)}",

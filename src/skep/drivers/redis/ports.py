@@ -64,7 +64,7 @@ class Desk:
     watch: Watch
     chance: Chance
     now: Callable[[], str]
-    listen: Callable[[str], Awaitable[None]]
+    listen: Callable[..., Awaitable[None]]
     """Begins to hear a channel."""
 
     @property

@@ -1,6 +1,7 @@
 """The Redis store: all ports over one wire."""
 
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import Final, Self
 
 from skep.drivers.bell import Bell, Watch
@@ -10,6 +11,7 @@ from skep.drivers.redis.hints import Ears
 from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
 from skep.drivers.redis.library import library
 from skep.drivers.redis.life import Life, info_of
+from skep.drivers.redis.mailbox import RedisMailbox, every_message
 from skep.drivers.redis.ports import (
     Desk,
     RedisApprovals,
@@ -51,6 +53,7 @@ class RedisStore:
         self.blobs = RedisBlobs(desk)
         self.retention = RedisRetention(desk)
         self.gates = RedisGates(desk)
+        self.mailbox = RedisMailbox(desk)
 
     @classmethod
     async def open(
@@ -110,7 +113,9 @@ class RedisStore:
         """See `ports.inspection.Inspectable.dump`."""
         approvals = await questions.every(self.desk.life)
         wire, incarnation = self.desk.wire, self.incarnation
-        return await reading.dump(wire, incarnation=incarnation, approvals=approvals)
+        dumped = await reading.dump(wire, incarnation=incarnation, approvals=approvals)
+        swarms = [swarm.id for swarm in dumped.swarms]
+        return replace(dumped, messages=await every_message(self.desk, swarms))
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""

@@ -2,8 +2,8 @@
 
 Every process that waits binds one socket in a folder that belongs to the file. A writer lists the
 folder and tells the others what rang; whoever hears it rings its own bell. The name of a socket
-begins with what its process waits for, so that nobody is woken for nothing: `w` for work, `s` for
-the events of swarms, `r` for swarms that come to rest. Who only writes binds none.
+begins with what its process waits for, so that nobody is woken for nothing: `w` for work, `m` for
+messages, `s` for events of swarms, `r` for swarms that come to rest. Who only writes binds none.
 
 All of it is a hint, and the failure cases are few: without a folder, or with a path that is too
 long for a socket, there are no hints; a full queue drops the datagram, and a receiver that finds
@@ -22,6 +22,7 @@ from typing import Final
 
 from skep.drivers.bell import REST_PREFIX, Bell
 from skep.drivers.sqlite.changes import WORK_TOPIC
+from skep.policy.mailing import MAIL_TOPIC
 from skep.ports.system import Chance, Clock
 
 DATAGRAM_BYTES_MAX: Final = 1024
@@ -29,6 +30,7 @@ DATAGRAM_BYTES_MAX: Final = 1024
 
 EVERYTHING: Final = b"*"
 WORK: Final = "w"
+MAIL: Final = "m"
 SWARMS: Final = "s"
 RESTS: Final = "r"
 QUEUE_FULL: Final = 10
@@ -191,9 +193,9 @@ def _kinds(name: str) -> str:
 
 
 def _kind(topic: str) -> str:
-    if topic == WORK_TOPIC:
-        return WORK
-    return RESTS if topic.startswith(REST_PREFIX) else SWARMS
+    if topic.startswith(REST_PREFIX):
+        return RESTS
+    return {WORK_TOPIC: WORK, MAIL_TOPIC: MAIL}.get(topic, SWARMS)
 
 
 def _datagram(topics: Iterable[str], kinds: str) -> bytes:

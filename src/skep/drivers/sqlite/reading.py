@@ -17,6 +17,7 @@ from skep.drivers.sqlite.lines import (
     told_line,
 )
 from skep.drivers.sqlite.passing import every_gate
+from skep.drivers.sqlite.posted import every_message
 from skep.ports.inspection import Dump, Edge, RingSeat
 from skep.records.errors import ArtifactNotFound, SwarmNotFound, TaskNotFound
 from skep.records.event import Cursor, Event, Page
@@ -154,6 +155,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             contents=contents(db),
             gates=every_gate(db),
             told=[each for of in seen for each in told(db, of.id, after=0)],
+            messages=every_message(db),
         )
     finally:
         db.run("COMMIT")

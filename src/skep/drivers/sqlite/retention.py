@@ -25,6 +25,8 @@ OF_A_SWARM: Final = (
     ("blob_use", "swarm, digest", "swarm"),
     ("purse", "swarm", "swarm"),
     ("told", "swarm, number", "swarm"),
+    ("message", "n", "swarm"),
+    ("inbox", "swarm, agent", "swarm"),
 )
 """What belongs to a swarm, in the order in which it goes: table, its key, and the column that
 names a task or the swarm. A new table of rows about tasks or swarms is one line here."""

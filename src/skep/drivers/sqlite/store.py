@@ -12,6 +12,7 @@ from skep.drivers.sqlite.connection import connect, migrate, migrations
 from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.gates import SqliteGates
 from skep.drivers.sqlite.hints import Hints
+from skep.drivers.sqlite.mailbox import SqliteMailbox
 from skep.drivers.sqlite.ports import (
     Desk,
     SqliteApprovals,
@@ -48,6 +49,7 @@ class SqliteStore:
         self.blobs = SqliteBlobs(desk)
         self.retention = SqliteRetention(desk)
         self.gates = SqliteGates(desk)
+        self.mailbox = SqliteMailbox(desk)
 
     @classmethod
     async def open(

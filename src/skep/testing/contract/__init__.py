@@ -14,6 +14,7 @@ from skep.testing.contract.blobs import BlobsContract
 from skep.testing.contract.capping import CappingContract
 from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
+from skep.testing.contract.deadmail import DeadMailContract
 from skep.testing.contract.deciding import DecidingContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
@@ -24,9 +25,11 @@ from skep.testing.contract.gates import (
     RestsContract,
 )
 from skep.testing.contract.journal import JournalContract
+from skep.testing.contract.keptmail import KeptMailContract
 from skep.testing.contract.leases import LeasesContract
 from skep.testing.contract.letters import LettersContract
 from skep.testing.contract.log import LogContract
+from skep.testing.contract.mailing import SendingContract, TakingContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
 from skep.testing.contract.purses import (
@@ -53,12 +56,14 @@ __all__ = [
     "CappingContract",
     "ClaimingContract",
     "CrashContract",
+    "DeadMailContract",
     "DecidingContract",
     "FairnessContract",
     "FencingContract",
     "FullPurseContract",
     "HoldingsContract",
     "JournalContract",
+    "KeptMailContract",
     "LeasesContract",
     "LettersContract",
     "LogContract",
@@ -74,9 +79,11 @@ __all__ = [
     "RestingContract",
     "RestsContract",
     "RetentionContract",
+    "SendingContract",
     "SettlingContract",
     "SteeringContract",
     "SubmittingContract",
     "SweepingContract",
+    "TakingContract",
     "TellingContract",
 ]

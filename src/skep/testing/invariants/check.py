@@ -14,6 +14,7 @@ from skep.testing.invariants.logs import (
     check_outcomes,
     check_whole,
 )
+from skep.testing.invariants.messages import check_messages
 from skep.testing.invariants.plan import check_edges, check_nothing_lost, check_readiness
 from skep.testing.invariants.purses import check_purses
 from skep.testing.invariants.queue import (
@@ -45,6 +46,7 @@ def check(dump: Dump) -> None:
     check_purses(dump)
     check_gates(dump)
     check_told(dump)
+    check_messages(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

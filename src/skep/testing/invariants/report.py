@@ -21,6 +21,7 @@ NAMES: Final = {
     23: "Effect class",
     24: "Budget",
     25: "Log",
+    26: "Inbox",
     27: "Cancel",
     29: "Bounds",
     31: "Retention",

@@ -26,6 +26,8 @@
 -- swarm:<id>:o:<run>:<key> list   step keys in the order of their opening
 -- swarm:<id>:ev            list   events as JSON; its length is the last seq
 -- swarm:<id>:told          list   messages of people as JSON, in the order of their numbers
+-- swarm:<id>:mail[:<part>] any    messages to it and its agents (58_mail.lua)
+-- skep:mail:<part>         any    of all swarms: the last number, those that die, those that are dead
 -- swarm:<id>:cmds          set    commands that made it
 -- swarm:<id>:blobs         set    contents that it refers to
 -- skep:queue:<queue>       set    lanes of the queue that have seats

@@ -86,6 +86,7 @@ local function index(_, args)
     redis.call('SADD', side .. 'skep:users:' .. digest, id)
   end
   index_questions(side, id)
+  mail.index(side, id)
   if ENDED[row[1]] then return redis.call('ZADD', side .. 'skep:ended', row[2], id) end
   if row[3] ~= '' then
     local deadline = num(tonumber(row[3]) + tonumber(args[3]))
