@@ -43,7 +43,10 @@ DRAIN_S: Final = 5.0
 
 
 class Postman:
-    """Reads for the inboxes that it serves; a context manager that owns its loops."""
+    """Reads for the inboxes that it serves; a context manager that owns its loops.
+
+    They begin with the first inbox; outside of the context it reads when it is told to tick.
+    """
 
     def __init__(
         self, mailbox: Mailbox, clock: Clock, *, lease_s: float = LEASE_S, slots: int = SLOTS
@@ -60,7 +63,7 @@ class Postman:
         self._telling = asyncio.Lock()
         self._changed = asyncio.Event()
         self._loops: list[asyncio.Task[None]] = []
-        self._is_open = True
+        self._is_open = False
 
     @property
     def inboxes(self) -> Sequence[Address]:
@@ -71,7 +74,7 @@ class Postman:
         """Begin to read an inbox, or change who its messages are handed to."""
         self._inboxes[inbox] = deliver
         self._changed.set()
-        if not self._loops:
+        if self._is_open and not self._loops:
             self._loops = [asyncio.create_task(self._read()), asyncio.create_task(self._beat())]
 
     def leave(self, inbox: Address) -> None:
@@ -79,6 +82,7 @@ class Postman:
         self._inboxes.pop(inbox, None)
 
     async def __aenter__(self) -> Self:
+        self._is_open = True
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
