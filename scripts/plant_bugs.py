@@ -33,11 +33,12 @@ COPIED: Final = (
 )
 SUITE: Final = "tests/contract/test_stores.py"
 KEEPING: Final = "tests/keeping/test_keeping.py"
+KEPT_MAIL: Final = "tests/keeping/test_keeping_mail.py"
 EXAMPLES: Final = {
     "Memory": [SUITE, "-k", "on-memory"],
-    "Redis": [SUITE, KEEPING, "-k", "on-redis or (test_keeping and redis)"],
+    "Redis": [SUITE, KEEPING, KEPT_MAIL, "-k", "on-redis or (test_keeping and redis)"],
     "Sqlite": [
-        *(SUITE, "tests/contract/test_sqlite_torn.py", KEEPING),
+        *(SUITE, "tests/contract/test_sqlite_torn.py", KEEPING, KEPT_MAIL),
         *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
     ],
 }
@@ -70,6 +71,126 @@ class Bug:
 
 
 BUGS: Final = (
+    # --- messages ---
+    Bug(
+        name="mail-line-jumped",
+        file="drivers/memory/mailroom.py",
+        old="return (line[0] for line in self.lines[agent].values())",
+        new="return (row for line in self.lines[agent].values() for row in line)",
+        breaks="I26 Inbox: in order per sender",
+    ),
+    Bug(
+        name="mail-any-token-counts",
+        file="policy/mailing.py",
+        old="if not is_same or state is MessageState.DEAD:",
+        new="if state is MessageState.DEAD:",
+        breaks="I26 Inbox: who holds a message proves it",
+    ),
+    Bug(
+        name="mail-dies-under-a-lease",
+        file="policy/mailing.py",
+        old="return max(expires, due_at if state is MessageState.TAKEN else expires) <= now",
+        new="return expires <= now",
+        breaks="I26 Inbox: delivered until acknowledged",
+    ),
+    Bug(
+        name="mail-failures-not-counted",
+        file="drivers/memory/mailbox.py",
+        old="row.tries -= 0 if returned.is_failure else 1",
+        new="row.tries -= 1",
+        breaks="I26 Inbox: dead after its tries",
+    ),
+    Bug(
+        name="sqlite-mail-line-jumped",
+        file="drivers/sqlite/postroom.py",
+        old="            int(before is None),\n",
+        new="            1,\n",
+        breaks="I26 Inbox: in order per sender",
+    ),
+    Bug(
+        name="sqlite-mail-line-stuck",
+        file="drivers/sqlite/postroom.py",
+        old="    if after is not None:\n",
+        new="    if after is not None and line.state is MessageState.TAKEN:\n",
+        breaks="I26 Inbox: the next one after a dead one",
+    ),
+    Bug(
+        name="sqlite-mail-returned-token-counts",
+        file="drivers/sqlite/postroom.py",
+        old="state = 'waiting', tries = ?, nonce = '', reason",
+        new="state = 'waiting', tries = ?, reason",
+        breaks="I26 Inbox: who holds a message proves it",
+    ),
+    Bug(
+        name="sqlite-mail-history-unbounded",
+        file="drivers/sqlite/postroom.py",
+        old='        changes.db.run_many("DELETE FROM message WHERE n = ?", gone)\n',
+        new="",
+        breaks="I29 Bounds: what is kept of messages",
+    ),
+    Bug(
+        name="lua-mail-line-jumped",
+        file="drivers/redis/functions/58_mail.lua",
+        old="  if mail.first(m) == m.n then mail.head(ctx, m) end\n",
+        new="  mail.head(ctx, m)\n",
+        breaks="I26 Inbox: in order per sender",
+    ),
+    Bug(
+        name="lua-mail-any-nonce-counts",
+        file="drivers/redis/functions/58_mail.lua",
+        old="token.nonce == '' or token.nonce ~= m.nonce or",
+        new="token.nonce == '' or",
+        breaks="I26 Inbox: who holds a message proves it",
+    ),
+    Bug(
+        name="lua-mail-dies-under-a-lease",
+        file="drivers/redis/functions/58_mail.lua",
+        old="  if m.state == 'taken' then dies_at = math.max(dies_at, tonumber(m.due_at)) end\n",
+        new="",
+        breaks="I26 Inbox: delivered until acknowledged",
+    ),
+    Bug(
+        name="lua-mail-full-inbox-takes-more",
+        file="drivers/redis/functions/58_mail.lua",
+        old="  if tonumber(held or 0) >= INBOX_MAX then return {'FULL'} end\n",
+        new="",
+        breaks="I29 Bounds: a full inbox refuses",
+    ),
+    Bug(
+        name="lua-mail-outlives-its-swarm",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="  mail.forget(id)\n",
+        new="",
+        breaks="I31 Retention: a swarm takes its messages along",
+    ),
+    Bug(
+        name="lua-mail-unindexed-by-restore",
+        file="drivers/redis/functions/95_backup.lua",
+        old="  mail.index(side, id)\n",
+        new="",
+        breaks="I30 Snapshot: messages come back",
+    ),
+    Bug(
+        name="postman-acknowledges-failures",
+        file="hive/postman.py",
+        old="self._returned.append(Return(token=delivery.token, reason=reason, delay_s=rest))",
+        new="self._acknowledged.append(delivery.token)",
+        breaks="I26 Inbox: delivered until handled",
+    ),
+    Bug(
+        name="postman-forgets-what-was-not-heard",
+        file="hive/postman.py",
+        old="                self._acknowledged[:0], self._returned[:0] = done, back\n",
+        new="                del done, back\n",
+        breaks="I26 Inbox: an acknowledgement is told until it is heard",
+    ),
+    Bug(
+        name="answers-go-to-the-whole-swarm",
+        file="hive/messenger.py",
+        old="reply_to=self._answers))",
+        new="reply_to=self.address))",
+        breaks="an answer reaches who asked",
+    ),
     # --- retention, and keeping ---
     Bug(
         name="lost-calls-given-back",
@@ -1450,8 +1571,9 @@ def tests_for(bug: Bug) -> list[list[str]]:
     named = [driver for driver in EXAMPLES if f"/{driver.lower()}/" in bug.file]
     driver = named[0] if named else "Memory"
     settings = ["--timeout", "60", "--hypothesis-profile", "unshrunk", "--hypothesis-seed", "1"]
-    histories = f"tests/contract/test_machine.py::Test{driver}"
-    return [[*EXAMPLES[driver], "--maxfail", "3", *settings], [histories, *settings]]
+    machines = ("test_machine.py", "test_mail_machine.py")
+    histories = [f"tests/contract/{machine}::Test{driver}" for machine in machines]
+    return [[*EXAMPLES[driver], "--maxfail", "3", *settings], [*histories, *settings]]
 
 
 def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:

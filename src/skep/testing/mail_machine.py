@@ -105,7 +105,9 @@ class MailMachine(RuleBasedStateMachine):
         first = self.all_of(lambda store: store.mailbox.acknowledge(tokens))
         again = self.unmoved(lambda store: store.mailbox.acknowledge(tokens))
         for before, after in zip(first, again, strict=True):
-            assert (before is MailVerdict.LOST) == (after is MailVerdict.LOST)
+            assert after is not MailVerdict.OK
+            # What was acknowledged long ago may have left the history with the first call.
+            assert after is MailVerdict.ALREADY or before is not MailVerdict.OK
 
     @precondition(lambda self: self.taken)
     @rule(pick=PICKS, delay_s=st.sampled_from([0.0, 0.0, 2.0]), is_failure=st.booleans())

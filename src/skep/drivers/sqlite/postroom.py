@@ -53,6 +53,9 @@ DUE: Final = "(due_at <= ?3 OR due_at > ?3 + CASE state WHEN 'taken' THEN ?4 ELS
 """`policy.mailing.is_due`, of now and what is further away than any time could have been set."""
 
 FURTHEST: Final = (2 * LEASE_S_MAX, 2 * SECONDS_MAX)
+FEW: Final = 8
+"""Inboxes that are looked into without asking first where there is anything."""
+
 UNDELIVERED: Final = "state IN ('waiting', 'taken')"
 
 
@@ -102,7 +105,7 @@ def take(
     """Give out what is due, in the order of the inboxes, of priority and of age."""
     taken: list[Delivery] = []
     until = lease_end(now=changes.at, lease_s=lease_s)
-    for to in receivers:
+    for to in _promising(changes, receivers):
         if len(taken) >= limit:
             break
         _give_up(changes, to.swarm)
@@ -237,6 +240,18 @@ def _first(changes: Changes, swarm: int, *, agent: str, sender: str) -> int | No
         " ORDER BY n LIMIT 1",
         (swarm, agent, sender),
     )
+
+
+def _promising(changes: Changes, receivers: Sequence[Address]) -> Sequence[Address]:
+    """Leave out the inboxes of swarms in which nothing can be taken, where they are many."""
+    if len(receivers) <= FEW:
+        return receivers
+    sql = (
+        "SELECT id FROM swarm WHERE n IN (SELECT swarm FROM message WHERE head = 1"
+        " AND (due_at <= ?1 OR due_at > ?1 + ?2))"
+    )
+    promising = {row[0] for row in changes.db.rows(sql, (changes.at, FURTHEST[0]))}
+    return [to for to in receivers if to.swarm in promising]
 
 
 def _give_up(changes: Changes, swarm: SwarmId) -> None:

@@ -266,6 +266,25 @@ class TakingContract:
 
         assert ids(await take(store)) == ["high", "old", "new", "low"]
 
+    async def test_one_reader_reads_for_many_inboxes(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """However many inboxes are named, what is new, rested or lost is found in its order."""
+        swarms = [f"s{n:02}" for n in range(30)]
+        await inboxes(store, *swarms)
+        await send(store, *(message("m", to=f"s{n:02}") for n in (21, 3, 17, 9)))
+
+        first = await take(store, *swarms)
+        assert [each.message.to.swarm for each in first] == ["s03", "s09", "s17", "s21"]
+        await acknowledge(store, first[0])
+        await give_back(store, first[1], delay_s=2)
+        await give_back(store, first[2])
+        assert [each.message.to.swarm for each in await take(store, *swarms)] == ["s17"]
+        clock.advance(LEASE_S + 1)
+
+        again = await take(store, *swarms, "s09/x")
+        assert [each.message.to.swarm for each in again] == ["s09", "s17", "s21"]
+
     async def test_a_call_takes_no_more_than_asked(self, store: InspectableStore) -> None:
         """The limit holds over all inboxes, and so does TAKE_MAX."""
         await inboxes(store, "s", "t")
@@ -385,6 +404,19 @@ class TakingContract:
             held = await take_one(store)
             assert held.tries == 1
             await give_back(store, held, is_failure=False)
+
+    async def test_a_rest_may_be_long(self, store: InspectableStore, clock: ManualClock) -> None:
+        """A message rests as long as its reader said, and not only as long as a lease."""
+        await inboxes(store)
+        await send(store, message("m"))
+        await give_back(store, await take_one(store), delay_s=3600)
+
+        for _ in range(6):
+            clock.advance(599)
+            assert await take(store) == []
+        clock.advance(7)
+
+        assert ids(await take(store)) == ["m"]
 
     async def test_a_clock_set_back_keeps_nothing_from_readers(
         self, store: InspectableStore, clock: ManualClock

@@ -13,8 +13,10 @@
 -- :past     zset   numbers of the acknowledged ones, by the time of it
 --
 -- and of all swarms `skep:mail:last` (the last number), `skep:mail:mortal` (undelivered ones by the
--- time at which they die) and `skep:mail:dead`. Members of both are <number>/<swarm>. Parts of the
--- members of `lines` and `heads` end with a zero byte, which no name has.
+-- time at which they die) and `skep:mail:dead`. Members of both are <number>/<swarm>. In
+-- `skep:mail:next` stands of each swarm with heads when the first of them can be taken, so that who
+-- reads for a thousand swarms asks once. Parts of the members of `lines` and `heads` end with a zero
+-- byte, which no name has.
 
 function mail.key(id, part) return base(id) .. ':mail:' .. part end
 function mail.place(n) return string.format('%016.0f', n) end
@@ -34,7 +36,8 @@ function mail.find(id, n)
   return m
 end
 
-function mail.write(m)
+function mail.write(ctx, m)
+  ctx.touched[m.swarm] = true
   redis.call('HSET', mail.key(m.swarm, 'post'), num(m.n), cjson.encode({
     agent = m.agent, sender = m.sender, id = m.id, digest = m.digest, priority = m.priority,
     ttl_s = m.ttl_s, state = m.state, tries = m.tries, nonce = m.nonce, reason = m.reason,
@@ -55,9 +58,9 @@ function mail.head(ctx, m)
 end
 
 function mail.unhead(m)
-  redis.call('ZREM', mail.key(m.swarm, 'heads'), mail.rank(m))
+  if m.state == 'taken' and redis.call('ZREM', mail.key(m.swarm, 'takes'), num(m.n)) == 1 then return end
+  if redis.call('ZREM', mail.key(m.swarm, 'heads'), mail.rank(m)) == 1 then return end
   redis.call('ZREM', mail.key(m.swarm, 'rests'), num(m.n))
-  redis.call('ZREM', mail.key(m.swarm, 'takes'), num(m.n))
 end
 
 function mail.first(m)
@@ -70,7 +73,7 @@ function mail.queue(ctx, m)
   redis.call('ZADD', mail.key(m.swarm, 'all'), m.n, num(m.n))
   redis.call('HSET', mail.key(m.swarm, 'ids'), m.agent .. '/' .. m.id, num(m.n))
   mail.outlive(m)
-  mail.write(m)
+  mail.write(ctx, m)
   if mail.first(m) == m.n then mail.head(ctx, m) end
 end
 
@@ -86,8 +89,8 @@ end
 function mail.finish(ctx, m, state, reason)
   local was_first = mail.first(m) == m.n
   redis.call('ZREM', mail.key(m.swarm, 'lines'), mail.line(m) .. mail.place(m.n))
-  redis.call('ZREM', 'skep:mail:mortal', mail.member(m))
-  mail.unhead(m)
+  if m.expires_at ~= '' then redis.call('ZREM', 'skep:mail:mortal', mail.member(m)) end
+  if was_first then mail.unhead(m) end
   m.state, m.due_at, m.ended_at, m.reason = state, '0', ctx.stamp, reason
   if state == 'acknowledged' then
     local held = mail.key(m.swarm, 'held')
@@ -97,7 +100,7 @@ function mail.finish(ctx, m, state, reason)
     m.nonce = ''
     redis.call('ZADD', 'skep:mail:dead', m.n, mail.member(m))
   end
-  mail.write(m)
+  mail.write(ctx, m)
   ctx.did = true
   local after = was_first and mail.first(m)
   if after then mail.head(ctx, mail.find(m.swarm, num(after))) end
@@ -105,12 +108,45 @@ end
 
 function mail.begin(now)
   local ctx = begin(now)
-  ctx.rung, ctx.did = {}, false
+  ctx.rung, ctx.touched, ctx.statuses, ctx.did = {}, {}, {}, false
   return ctx
+end
+
+function mail.earliest(id, part)
+  return tonumber(redis.call('ZRANGE', mail.key(id, part), 0, 0, 'WITHSCORES')[2])
+end
+
+-- Put down when the first head of each swarm that was touched can be taken.
+function mail.note_next(ctx)
+  for id in pairs(ctx.touched) do
+    local rests, takes = mail.earliest(id, 'rests'), mail.earliest(id, 'takes')
+    if redis.call('EXISTS', mail.key(id, 'heads')) == 1 then
+      redis.call('ZADD', 'skep:mail:next', 0, id)
+    elseif rests or takes then
+      redis.call('ZADD', 'skep:mail:next', num(math.min(rests or takes, takes or rests)), id)
+    else
+      redis.call('ZREM', 'skep:mail:next', id)
+    end
+  end
+  ctx.touched = {}
+end
+
+-- The inboxes, of those named, of whose swarms something can be taken now.
+function mail.promising(ctx, inboxes)
+  local asked, found = {'ZMSCORE', 'skep:mail:next'}, {}
+  for _, to in ipairs(inboxes) do asked[#asked + 1] = to[1] end
+  if #inboxes == 0 then return found end
+  for i, at in ipairs(redis.call(unpack(asked))) do
+    at = at and tonumber(at)
+    -- Further away than a lease can be: a long rest, or written before the clock was set back.
+    if at and (at <= ctx.at or at > ctx.at + 2 * LEASE_S_MAX) then found[#found + 1] = inboxes[i] end
+  end
+  return found
 end
 
 -- Announce what came, and end the operation; one that did nothing leaves no mark.
 function mail.done(ctx, answer)
+  mail.note_next(ctx)
   for channel, told in pairs(ctx.rung) do redis.call('PUBLISH', channel, told) end
   if not ctx.did then return answer end
   return finish(ctx, answer)
@@ -145,6 +181,7 @@ function mail.trim(ctx, id)
 end
 
 function mail.forget(id)
+  redis.call('ZREM', 'skep:mail:next', id)
   for _, n in ipairs(redis.call('ZRANGE', mail.key(id, 'all'), 0, -1)) do
     local member = mail.place(tonumber(n)) .. '/' .. id
     redis.call('ZREM', 'skep:mail:mortal', member)
@@ -162,18 +199,22 @@ function mail.index(side, id)
     if m.expires_at ~= '' and m.ended_at == '' then
       redis.call('ZADD', side .. 'skep:mail:mortal', m.expires_at, mail.member(m))
     end
+    if m.ended_at == '' then redis.call('ZADD', side .. 'skep:mail:next', 0, id) end
     if m.n > tonumber(redis.call('GET', last) or 0) then redis.call('SET', last, num(m.n)) end
   end
 end
 
--- The status of a swarm that callers can see.
-function mail.status(id)
-  local status = redis.call('HGET', base(id), 'status')
-  return status and status ~= 'initializing' and status
+-- The status of a swarm that callers can see, read once in an operation.
+function mail.status(ctx, id)
+  if ctx.statuses[id] == nil then
+    local status = redis.call('HGET', base(id), 'status')
+    ctx.statuses[id] = status and status ~= 'initializing' and status
+  end
+  return ctx.statuses[id]
 end
 
 function mail.send_one(ctx, ask, body)
-  local status = mail.status(ask.swarm)
+  local status = mail.status(ctx, ask.swarm)
   if not status then return {'NOSWARM'} end
   local known = redis.call('HGET', mail.key(ask.swarm, 'ids'), ask.agent .. '/' .. ask.id)
   if known then
@@ -194,7 +235,9 @@ function mail.send_one(ctx, ask, body)
   }
   redis.call('HSET', base(m.swarm) .. ':mail', num(m.n), body)
   redis.call('HINCRBY', mail.key(m.swarm, 'held'), m.agent, 1)
+  local own = ctx.rung[base(m.swarm)]
   mail.queue(ctx, m)
+  ctx.rung[base(m.swarm)] = own  -- the channels of the message ring for it
   for _, channel in ipairs(ask.channels) do ctx.rung[channel] = ask.told end
   ctx.did = true
   return {'OK', num(m.n)}
@@ -232,7 +275,7 @@ function mail.wake(ctx, id)
       else
         redis.call('ZREM', key, n)
         redis.call('ZADD', mail.key(id, 'heads'), 0, mail.rank(m))
-        ctx.did = true
+        ctx.touched[id], ctx.did = true, true
       end
     end
   end
@@ -245,10 +288,11 @@ function mail.take(_, args)
   local ctx, limit, taken = mail.begin(args[1]), tonumber(args[2]), {}
   local due_at = num(ctx.at + math.min(tonumber(args[3]), LEASE_S_MAX))
   mail.bury(ctx)
-  for _, to in ipairs(cjson.decode(args[4])) do
+  mail.note_next(ctx)
+  for _, to in ipairs(mail.promising(ctx, cjson.decode(args[4]))) do
     if #taken >= limit then break end
     local id, agent = to[1], to[2]
-    if mail.status(id) then
+    if mail.status(ctx, id) then
       mail.wake(ctx, id)
       local heads = mail.first_in(mail.key(id, 'heads'), agent .. '\0', limit - #taken)
       for _, member in ipairs(heads) do
@@ -258,7 +302,7 @@ function mail.take(_, args)
         redis.call('ZREM', mail.key(id, 'heads'), member)
         mail.head(ctx, m)
         mail.outlive(m)
-        mail.write(m)
+        mail.write(ctx, m)
         ctx.did = true
         taken[#taken + 1] = {redis.call('HGET', base(id) .. ':mail', n), m.sent_at, m.tries, m.nonce}
       end
@@ -269,7 +313,7 @@ end
 
 -- The message that a token names, and what the token is worth.
 function mail.under(ctx, token)
-  local n = mail.status(token.swarm) and redis.call('HGET', mail.key(token.swarm, 'ids'), token.agent .. '/' .. token.id)
+  local n = mail.status(ctx, token.swarm) and redis.call('HGET', mail.key(token.swarm, 'ids'), token.agent .. '/' .. token.id)
   local m = n and mail.find(token.swarm, n)
   if not m or m.state == 'dead' then return nil, 'lost' end
   if token.nonce == '' or token.nonce ~= m.nonce or token.incarnation ~= ctx.incarnation then return nil, 'lost' end
@@ -287,7 +331,7 @@ function mail.renew(_, args)
       mail.unhead(m)
       mail.head(ctx, m)
       mail.outlive(m)
-      mail.write(m)
+      mail.write(ctx, m)
       ctx.did = true
     end
     verdicts[#verdicts + 1] = verdict
@@ -324,7 +368,7 @@ function mail.give_back(_, args)
       if not back.is_failure then m.tries = m.tries - 1 end
       mail.head(ctx, m)
       mail.outlive(m)
-      mail.write(m)
+      mail.write(ctx, m)
       ctx.did = true
     end
     verdicts[#verdicts + 1] = verdict
@@ -337,7 +381,7 @@ function mail.replay(_, args)
   local ctx, answers = mail.begin(args[1]), {}
   for i = 2, #args do
     local id, agent, name = unpack(cjson.decode(args[i]))
-    local n = mail.status(id) and redis.call('HGET', mail.key(id, 'ids'), agent .. '/' .. name)
+    local n = mail.status(ctx, id) and redis.call('HGET', mail.key(id, 'ids'), agent .. '/' .. name)
     local m = n and mail.find(id, n)
     if m and m.state == 'dead' then
       local body = redis.call('HGET', base(id) .. ':mail', n)
@@ -364,7 +408,7 @@ end
 
 -- ARGV: swarm, number after which to read, limit. Answers {number, where it stands, message} each.
 function mail.read(_, args)
-  if not mail.status(args[1]) then return {'NOSWARM'} end
+  if not mail.status({statuses = {}}, args[1]) then return {'NOSWARM'} end
   local found = {'OK'}
   local after = {'ZRANGEBYSCORE', mail.key(args[1], 'all'), '(' .. args[2], '+inf', 'LIMIT', 0, args[3]}
   for _, n in ipairs(redis.call(unpack(after))) do found[#found + 1] = mail.shown(args[1], n) end

@@ -22,6 +22,7 @@ CREATE TABLE message (
     UNIQUE (swarm, agent, id)
 );
 CREATE INDEX message_head ON message (swarm, agent, priority DESC, n) WHERE head = 1;
+CREATE INDEX message_due ON message (due_at, swarm) WHERE head = 1;
 CREATE INDEX message_line ON message (swarm, agent, sender, n) WHERE state IN ('waiting', 'taken');
 CREATE INDEX message_mortal ON message (expires_at)
     WHERE state IN ('waiting', 'taken') AND expires_at IS NOT NULL;
