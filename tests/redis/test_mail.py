@@ -1,5 +1,6 @@
 """Messages on Redis: announced on the seed's channels, and nothing left where nothing is."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,8 +13,9 @@ from tests.servers import RedisProcess
 from skep.drivers.redis import RedisStore
 from skep.drivers.redis.mailbox import BATCH
 from skep.drivers.system import SystemClock
+from skep.hive.postman import Postman
 from skep.records.ids import SwarmId
-from skep.records.message import Channel
+from skep.records.message import Channel, Message, address_of
 from skep.records.swarm import SwarmMove
 from skep.testing.acts import steer, submit
 from skep.testing.mail import acknowledge, ids, mail_of, message, send, take
@@ -136,3 +138,23 @@ async def test_messages_outlive_a_restart_of_the_server(
     assert await acknowledge(store, held) == ["ok"]
     assert ids(await take(store)) == ["n"]
     assert [posted.state for posted in await mail_of(store)] == ["acknowledged", "taken", "taken"]
+
+
+async def test_fifty_inboxes_need_no_more_connections(store: RedisStore, raw: Raw) -> None:
+    """However many swarms a process reads for, it speaks over the same three connections."""
+    heard = asyncio.Event()
+
+    async def deliver(_: Message) -> None:
+        heard.set()
+
+    async with Postman(store.mailbox, SystemClock()) as postman:
+        for number in range(50):
+            await submit(store, f"s{number}", sealed=False)
+            postman.serve(address_of(f"s{number}"), deliver)
+        await send(store, message("m", to="s49"))
+        async with asyncio.timeout(20):
+            await heard.wait()
+        clients = raw("CLIENT", "LIST").strip().splitlines()
+
+    own = [each for each in clients if "cmd=client" not in each]
+    assert len(own) <= 3
