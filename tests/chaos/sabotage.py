@@ -34,7 +34,6 @@ DENSE: Final = Weather(
     lease_s=2.0,
     slowest_s=0.3,
     wide_every=0,
-    settled_within_s=15.0,
 )
 """Calls so long that most kills hit some; denser kills would leave no time to start in."""
 
@@ -105,7 +104,9 @@ SABOTAGES: Final = (
         new="drained=0",
         check="terminal",
         rage_s=20.0,
-        weather=replace(DENSE, shapes=("wide",), slowest_s=0.05, live_swarms=1),
+        weather=replace(
+            DENSE, shapes=("wide",), slowest_s=0.05, live_swarms=1, settled_within_s=15.0
+        ),
         follows=frozenset({"tasks_lost"}),
     ),
 )
