@@ -1,12 +1,13 @@
 """One attempt at one task, as a pipeline over one value: grant, brief, work, outcome."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from skep.agent.approving import AwaitsDecision, blocked, parted
 from skep.agent.brief import Brief, Finding, Performer, Work
 from skep.agent.failures import failure_of
+from skep.agent.gathering import Gathering
 from skep.agent.hints import Listener
 from skep.agent.journal import PurseEmpty, PurseWaits, RunJournal, UnknownEffect
 from skep.policy.retry import outcome_of
@@ -40,6 +41,7 @@ class Bench:
     listener: Listener | None = None
     charters: dict[str, Charter] = field(default_factory=dict[str, Charter])
     """Charters read so far, by digest."""
+    gathering: Gathering = field(default_factory=Gathering)
 
 
 async def attempt(grant: Grant, bench: Bench) -> Outcome:
@@ -104,7 +106,7 @@ async def prepare(grant: Grant, bench: Bench) -> Brief:
         input=await _full(grant.spec.input, store),
         request=grant.request,
         charter=await _charter(grant.request.charter, bench),
-        findings=await _findings(grant, store),
+        findings=await _findings(grant, bench) if grant.waited_for else (),
         journal=journal,
         store=store,
         clock=bench.clock,
@@ -143,11 +145,11 @@ async def _charter(digest: str | None, bench: Bench) -> Charter | None:
     return bench.charters[digest]
 
 
-async def _findings(grant: Grant, store: Store) -> list[Finding]:
+async def _findings(grant: Grant, bench: Bench) -> list[Finding]:
     """Read the outcomes of what the task waited for, spawned tasks included."""
     refs = [TaskRef(swarm=grant.token.swarm, key=key) for key in grant.waited_for]
-    tasks: Sequence[Task] = await store.registry.read(refs) if refs else ()
-    return [await _finding(task, store) for task in tasks]
+    tasks = await bench.gathering.read(bench.store.registry, bench.clock, refs)
+    return [await _finding(task, bench.store) for task in tasks]
 
 
 async def _finding(task: Task, store: Store) -> Finding:

@@ -163,6 +163,7 @@ def _size(value: Json, *, subject: str) -> int:
 def _measured(written: Callable[[], str], *, subject: str) -> int:
     """Count the bytes of what is written as it is stored; refuse what is no JSON."""
     try:
-        return len(written().encode())
+        text = written()
+        return len(text) if text.isascii() else len(text.encode())
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"The {subject} is no JSON that can be stored: {error}.") from error

@@ -1,15 +1,17 @@
 """When a swarm has ended, and how."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from skep.records.swarm import ENDED, Swarm, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskStatus
 
+LIVE: Final = tuple(status for status in TaskStatus if status not in TERMINAL)
+
 
 def is_over(*, sealed: bool, counts: Mapping[TaskStatus, int]) -> bool:
     """Say whether a swarm has no task left that could still move by itself."""
-    live = sum(count for status, count in counts.items() if status not in TERMINAL)
-    return sealed and live == 0
+    return sealed and not any(counts.get(status, 0) for status in LIVE)
 
 
 def ending(*, unserved_sinks: int) -> SwarmMove:

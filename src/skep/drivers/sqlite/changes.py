@@ -7,6 +7,7 @@ at once. `flush` writes the sheets; the writer calls it before it commits.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from skep.drivers.bell import rest_topic
 from skep.drivers.sqlite.db import Column, Db
@@ -153,8 +154,7 @@ class Changes:
 
     def set(self, line: TaskLine, **columns: Column) -> None:
         """Write columns of a task's row."""
-        names = ", ".join(f"{name} = ?" for name in columns)
-        self.db.run(f"UPDATE task SET {names} WHERE n = ?", (*columns.values(), line.n))
+        self.db.run(_update(*columns), (*columns.values(), line.n))
 
     def move_swarm(self, sheet: Sheet, move: SwarmMove, *, told: Mapping[str, Json]) -> None:
         """Move a swarm's status, with its seats and event."""
@@ -195,8 +195,10 @@ class Changes:
         left, ended = budget, [line]
         while ended:
             up = ended.pop(0)
-            left -= self._consume(up, max(left, 0), ended)
-            self._keep_drain(up)
+            room = max(left, 0)
+            met = self._consume(up, room, ended)
+            left -= met
+            self._keep_drain(up, may_be_left=met == room)
         return budget - left
 
     def cancel_for(self, down: TaskLine, up: TaskLine, **columns: Column) -> None:
@@ -340,9 +342,9 @@ class Changes:
                 self.set(down, unmet=down.unmet)
         return len(downs)
 
-    def _keep_drain(self, up: TaskLine) -> None:
-        left = self.db.value("SELECT 1 FROM edge WHERE up = ? AND met = 0 LIMIT 1", (up.n,))
-        if left is None:
+    def _keep_drain(self, up: TaskLine, *, may_be_left: bool) -> None:
+        sql = "SELECT 1 FROM edge WHERE up = ? AND met = 0 LIMIT 1"
+        if not may_be_left or self.db.value(sql, (up.n,)) is None:
             self.db.run("DELETE FROM drain WHERE task = ?", (up.n,))
         else:
             self.db.run("INSERT OR IGNORE INTO drain VALUES (?, ?)", (up.n, up.swarm))
@@ -370,6 +372,11 @@ class Changes:
 def _may_rest(sheet: Sheet) -> bool:
     """Say whether a changed swarm may be at rest; whoever hears of it looks for himself."""
     return bool(sheet.events) and is_at_rest(sheet.status, sheet.counts, is_empty=True)
+
+
+@lru_cache(maxsize=64)
+def _update(*names: str) -> str:
+    return f"UPDATE task SET {', '.join(f'{name} = ?' for name in names)} WHERE n = ?"
 
 
 def status_of_new(line: TaskLine) -> TaskStatus:
