@@ -89,6 +89,32 @@ def test_an_older_store_is_migrated_with_a_copy_of_the_old_one_beside_it(path: P
     assert copy.value("PRAGMA user_version") == 1
 
 
+def test_the_texts_of_an_older_store_move_beside_their_tasks(path: Path) -> None:
+    """What a task was to do and came to is there after the migration that takes it from its row."""
+    scripts = migrations()
+    [texts] = [script for script in scripts if "CREATE TABLE spec" in script]
+    older = scripts[: scripts.index(texts)]
+    db = migrated(path, older)
+    told = (
+        "(n, swarm, key, ordinal, lane, priority, tolerant, attempts_max, delay_s, unmet, status,"
+    )
+    db.run(
+        f"INSERT INTO task {told} spec, outcome) VALUES"
+        " (1, 1, 'a', 0, 'l', 5, 0, 4, 0, 0, 'succeeded', 'first', '7'),"
+        " (2, 1, 'b', 1, 'l', 5, 0, 4, 0, 0, 'ready', 'second', NULL)"
+    )
+    db.close()
+
+    db = migrated(path, [*older, texts])
+
+    assert db.rows("SELECT task, text FROM spec ORDER BY task") == [(1, "first"), (2, "second")]
+    assert db.rows("SELECT task, value FROM outcome") == [(1, "7")]
+    assert db.rows("SELECT key, status FROM task ORDER BY n") == [
+        ("a", "succeeded"),
+        ("b", "ready"),
+    ]
+
+
 def test_a_migration_that_fails_leaves_the_old_schema(path: Path) -> None:
     """A script that breaks half-way is undone whole."""
     first = ["CREATE TABLE bee (name TEXT)"]

@@ -2,7 +2,7 @@
 
 A `Sheet` holds what is known of one swarm while a command runs, so that a command writes each
 swarm, each of its seats and its events once, however many tasks it moves. Task rows are written
-at once. `flush` writes the sheets; the writer calls it before it commits.
+at once. `flush` writes the sheets and outcomes; the writer calls it before it commits.
 """
 
 from collections.abc import Mapping
@@ -84,13 +84,17 @@ class Sheet:
 
 
 class Changes:
-    """One command's changes, all made at the same time `at`."""
+    """One command's changes, all made at the same time `at`.
+
+    `outcomes` are what tasks came to, by number; `flush` writes them.
+    """
 
     def __init__(self, db: Db, *, at: float, incarnation: str) -> None:
         self.db = db
         self.at = at
         self.incarnation = incarnation
         self.topics: set[str] = set()
+        self.outcomes: list[tuple[int, str]] = []
         self._sheets: dict[int, Sheet] = {}
 
     def find_sheet(self, swarm: SwarmId) -> Sheet:
@@ -105,6 +109,11 @@ class Changes:
         if n not in self._sheets:
             self._sheets[n] = self._read_sheet(n)
         return self._sheets[n]
+
+    def begin_sheet(self, sheet: Sheet) -> Sheet:
+        """Take the sheet of a swarm that was just written, which need not be read."""
+        self._sheets[sheet.n] = sheet
+        return sheet
 
     def find_task(self, ref: TaskRef) -> TaskLine | None:
         """Read a task, or None."""
@@ -273,6 +282,8 @@ class Changes:
 
     def flush(self) -> None:
         """Write what the sheets hold."""
+        self.db.run_many("INSERT OR REPLACE INTO outcome VALUES (?, ?)", self.outcomes)
+        self.outcomes.clear()
         sheets = list(self._sheets.values())
         self._sheets.clear()
         self.topics.update(rest_topic(sheet.id) for sheet in sheets if _may_rest(sheet))

@@ -90,8 +90,9 @@ def _ready_tasks(changes: Changes, shares: Deal) -> dict[tuple[str, SwarmId], li
     """Read the tasks to grant: of each seat as many as it was served, by priority, then age."""
     numbers = Counter(shares.served)
     sql = (
-        "SELECT t.n, t.swarm, s.id, t.key, t.lane, t.spec, t.run, t.attempt, t.failures, s.request,"
-        " p.held, s.told, EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
+        "SELECT t.n, t.swarm, s.id, t.key, t.lane, (SELECT text FROM spec WHERE task = t.n),"
+        " t.run, t.attempt, t.failures, s.request, p.held, s.told,"
+        " EXISTS (SELECT 1 FROM step WHERE task = t.n AND run = t.run)"
         " FROM swarm s JOIN task t ON t.swarm = s.n LEFT JOIN purse p ON p.swarm = s.n"
         " WHERE s.id = ? AND t.lane = ? AND t.status = 'ready'"
         " ORDER BY t.priority DESC, t.ordinal LIMIT ?"

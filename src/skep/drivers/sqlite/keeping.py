@@ -198,6 +198,9 @@ def _check_schema(db: Db, path: Path) -> None:
 
 def _check_whole(db: Db, path: Path) -> None:
     found = _asked(lambda: str(db.value("PRAGMA integrity_check(1)")), path)
+    # SQLite takes the missing end of the last page for zeros, which may well be within a text.
+    if path.stat().st_size % _asked(lambda: int(db.value("PRAGMA page_size")), path):
+        found = "its last page is cut short"
     if found != "ok":
         raise BackupUnusable(f"{path} is damaged: {found}.", hint="Use an earlier backup.")
 

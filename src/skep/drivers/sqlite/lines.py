@@ -21,7 +21,8 @@ TASK_COLUMNS = (
 """What a command needs to know of a task; `task_line` reads it."""
 
 TASK_SEEN = (
-    "s.id, t.key, t.ordinal, t.spec, t.status, t.unmet, t.run, t.attempt, t.failures, t.outcome,"
+    "s.id, t.key, t.ordinal, (SELECT text FROM spec WHERE task = t.n), t.status, t.unmet, t.run,"
+    " t.attempt, t.failures, (SELECT value FROM outcome WHERE task = t.n),"
     " t.reason, t.worker, t.lease_until, t.hard_until, t.wake_at, t.started_at, t.ended_at,"
     " NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n), t.awaits"
 )

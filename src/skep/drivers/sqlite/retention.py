@@ -18,6 +18,8 @@ OF_TASKS: Final = (
     ("approval", "n", "task"),
     ("artifact", "task, name", "task"),
     ("edge", "up, down", "up"),
+    ("spec", "task", "task"),
+    ("outcome", "task", "task"),
 )
 OF_A_SWARM: Final = (
     ("task", "n", "swarm"),

@@ -48,7 +48,7 @@ def _store_outcome(changes: Changes, line: TaskLine, settlement: Settlement, *, 
     if isinstance(outcome, Retried | Failed):
         columns["failures"] = line.failures + 1
     if isinstance(outcome, Succeeded):
-        columns["outcome"] = outcome.text
+        changes.outcomes.append((line.n, outcome.text))
         _keep_artifacts(changes, line, outcome)
     changes.move(line, move_of(outcome), told=settlement.told_text, **columns)
     if isinstance(outcome, Blocked):

@@ -210,11 +210,11 @@ def _next_run(changes: Changes, line: TaskLine) -> None:
         failures=0,
         nonce="",
         spent="",
-        outcome=None,
         reason="",
         started_at=None,
         wake_at=None,
     )
+    changes.db.run("DELETE FROM outcome WHERE task = ?", (line.n,))
     changes.db.run("DELETE FROM artifact WHERE task = ?", (line.n,))
     changes.db.run("DELETE FROM drain WHERE task = ?", (line.n,))
 

@@ -86,8 +86,7 @@ def _submit(changes: Changes, submission: Submission) -> None:
         raise CommandConflict(f"Swarm {submission.swarm} exists already.")
     digests = of_request(submission.request) | of_specs(submission.plan.tasks)
     check_kept(changes, digests)
-    _insert_swarm(changes, submission)
-    sheet = changes.find_sheet(submission.swarm)
+    sheet = _insert_swarm(changes, submission)
     refer(changes, sheet.n, digests)
     if submission.request.budget is not None:
         keep_purse(changes.db, sheet.n, Purse(budget=submission.request.budget))
@@ -100,24 +99,40 @@ def _submit(changes: Changes, submission: Submission) -> None:
         changes.release_new(line)
 
 
-def _insert_swarm(changes: Changes, submission: Submission) -> None:
+def _insert_swarm(changes: Changes, submission: Submission) -> Sheet:
     request = submission.request
+    sheet = Sheet(
+        n=int(changes.db.value(NEXT_NUMBER)),
+        id=submission.swarm,
+        status=SwarmStatus.INITIALIZING,
+        sealed=submission.plan.sealed,
+        cap=request.max_agents,
+        seq=0,
+        timeout_s=request.timeout_s,
+        deadline=changes.at + request.timeout_s if request.timeout_s is not None else None,
+        ended_at=None,
+        reason="",
+        has_purse=request.budget is not None,
+        counts=dict.fromkeys(TaskStatus, 0),
+        seats={},
+    )
     changes.db.run(
-        "INSERT INTO swarm (id, request, status, sealed, priority, cap, created_at, timeout_s,"
-        " deadline, n) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO swarm (n, id, request, status, sealed, priority, cap, created_at, timeout_s,"
+        " deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
-            submission.swarm,
+            sheet.n,
+            sheet.id,
             canonical(request_json(request)),
-            SwarmStatus.INITIALIZING,
-            submission.plan.sealed,
+            sheet.status,
+            sheet.sealed,
             request.priority,
-            request.max_agents,
+            sheet.cap,
             changes.at,
-            request.timeout_s,
-            changes.at + request.timeout_s if request.timeout_s is not None else None,
-            changes.db.value(NEXT_NUMBER),
+            sheet.timeout_s,
+            sheet.deadline,
         ),
     )
+    return changes.begin_sheet(sheet)
 
 
 def _add(changes: Changes, addition: Addition) -> None:
@@ -170,12 +185,15 @@ def _insert(
     ]
     ordinals = count(sum(sheet.counts.values()))
     changes.db.run_many(
-        f"INSERT INTO task ({', '.join(WRITTEN)}, ordinal, spec, priority, status)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO task ({', '.join(WRITTEN)}, ordinal, priority, status)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (*_columns(line), ordinal, text, spec.priority, status_of(line))
-            for line, spec, text, ordinal in zip(lines, specs, texts, ordinals, strict=False)
+            (*_columns(line), ordinal, spec.priority, status_of(line))
+            for line, spec, ordinal in zip(lines, specs, ordinals, strict=False)
         ],
+    )
+    changes.db.run_many(
+        "INSERT INTO spec VALUES (?, ?)", list(zip(count(first), texts, strict=False))
     )
     edges = [
         (numbers[up], line.n, up in met)
