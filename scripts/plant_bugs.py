@@ -46,6 +46,7 @@ ENGINE: Final = [
     "tests/hive",
     *("tests/agent/test_journal.py", "tests/agent/test_function.py", "tests/agent/test_hearing.py"),
     "tests/agent/test_gatekeeping.py",
+    "tests/agent/test_gathering.py",
 ]
 ENGINE_LIMIT_S: Final = 20
 """No test of the engine takes a second; a bug may well make it wait for ever."""
@@ -1446,6 +1447,34 @@ BUGS: Final = (
         old='            self.tell(sheet, TaskMove.RELEASE, task=line.key, data="{}")\n',
         new="",
         breaks="I1 States",
+    ),
+    Bug(
+        name="gathered-reads-mixed-up",
+        file="agent/gathering.py",
+        old="[found[ref] for ref in self.refs]",
+        new="list(found.values())",
+        breaks="Registry.read: in the order asked",
+    ),
+    Bug(
+        name="who-leaves-takes-the-others-along",
+        file="agent/gathering.py",
+        old="            if self._waiting is batch:\n                self._waiting = []\n",
+        new="",
+        breaks="I6 No lost task",
+    ),
+    Bug(
+        name="sqlite-outcome-outlives-its-run",
+        file="drivers/sqlite/steering.py",
+        old='    changes.db.run("DELETE FROM outcome WHERE task = ?", (line.n,))\n',
+        new="",
+        breaks="D7: a new run begins anew",
+    ),
+    Bug(
+        name="sqlite-texts-stay",
+        file="drivers/sqlite/retention.py",
+        old='    ("spec", "task", "task"),\n',
+        new="",
+        breaks="I31 Retention",
     ),
     Bug(
         name="room-not-used-up",
