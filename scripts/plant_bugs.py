@@ -1470,13 +1470,6 @@ BUGS: Final = (
         breaks="D7: a new run begins anew",
     ),
     Bug(
-        name="sqlite-texts-stay",
-        file="drivers/sqlite/retention.py",
-        old='    ("spec", "task", "task"),\n',
-        new="",
-        breaks="I31 Retention",
-    ),
-    Bug(
         name="room-not-used-up",
         file="policy/fairness.py",
         old="        self.room[swarm] -= number\n",

@@ -16,9 +16,13 @@ from skep.records.errors import StoreTooNew, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
 from skep.records.outcome import Settlement, SettleVerdict, Succeeded
+from skep.records.task import AgentKind
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.samples import many, submission
+
+
+FAR_S = 1e12
 
 
 async def opened(path: Path) -> SqliteStore:
@@ -250,3 +254,21 @@ async def test_work_of_another_process_wakes_a_waiting_claim(path: Path) -> None
 async def _patient_claim(store: SqliteStore, offer: Offer) -> bool:
     """Claim with patience; a manual clock never runs out of it, so the test's time-out does."""
     return bool(await store.work.claim(offer, limit=1, patience_s=30))
+
+
+async def test_nothing_of_a_forgotten_swarm_is_left_in_the_file(path: Path) -> None:
+    """Every table is as empty as before: each row of a swarm goes with it."""
+    async with await opened(path) as store:
+        await store.work.submit([submission("s", *many(3))])
+        offer = Offer(worker=WorkerId("w"), kinds=frozenset(AgentKind))
+        grants = await store.work.claim(offer, limit=3)
+        done = Succeeded(value=7)
+        await store.work.settle([Settlement(token=each.token, outcome=done) for each in grants])
+        await store.retention.forget([SwarmId("s")], before=FAR_S)
+        while await store.retention.clear():
+            pass
+
+    db = connect(path)
+    tables = [name for (name,) in db.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    left = [name for name in tables if db.value(f"SELECT count(*) FROM {name}")]
+    assert left == ["meta"]
