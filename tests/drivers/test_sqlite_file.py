@@ -21,7 +21,6 @@ from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.samples import many, submission
 
-
 FAR_S = 1e12
 
 
