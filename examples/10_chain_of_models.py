@@ -25,7 +25,8 @@ async def main() -> None:
     answer = json.loads(step.value or "null")
     print("result:     ", result)
     print("answered by:", answer["model_id"])
-    print("passed over:", answer["metadata"]["passed_over"])
+    for passed in answer["metadata"]["passed_over"]:
+        print("passed over:", passed["model"], "because", passed["reason"])
 
 
 asyncio.run(main())

@@ -3,7 +3,11 @@
 -- A step has `reserved`, `spent` and `payee`, a task in `paying` the keys of its steps whose calls
 -- are under way, as JSON. Numbers are written without a digit lost: they stay below 10^15.
 
-local function words_of(text, sep)
+-- What stands in the block is nobody else's: a chunk of Lua has room for 200 names.
+local words_of, total, reserve, lose_call
+do
+
+function words_of(text, sep)
   local words = {}
   for word in string.gmatch(text .. sep, '([^' .. sep .. ']*)' .. sep) do words[#words + 1] = word end
   return words
@@ -32,7 +36,7 @@ local function plus(a, b, sign)
 end
 
 -- As `plus`, but without a price as soon as one of the two has none.
-local function total(a, b)
+function total(a, b)
   local sum = plus(a, b, 1)
   if not a.usd or not b.usd then sum.usd = nil end
   return sum
@@ -107,12 +111,12 @@ local function close(p, step)
   return held
 end
 
-local function reserve(p, step, amount)
+function reserve(p, step, amount)
   p.reserved, p.open = plus(p.reserved, amount, 1), p.open + 1
   step.reserved = amount_word(amount)
 end
 
-local function lose_call(p, step)
+function lose_call(p, step)
   local held = close(p, step)
   charge(p, step, held, '')
   p.lost = plus(p.lost, held, 1)
@@ -238,4 +242,6 @@ function purse.raise(id, asked, reason)
   p.limits, p.overrun, p.is_empty = table.concat(limits, ','), false, false
   purse.write(id, p)
   return '{"budget":' .. limits_told(p.limits) .. ',"reason":' .. text(reason) .. '}', was_empty
+end
+
 end

@@ -1,6 +1,10 @@
 -- Questions to people. A pending one is withdrawn when its task has ended or begun its next run;
 -- that follows from the task, and is not written.
 
+-- What stands in the block is nobody else's: a chunk of Lua has room for 200 names.
+local wait_for, expire, ask_people, decide, look_at
+do
+
 local APPROVAL_FIELDS = {
   'swarm', 'task', 'run', 'key', 'fingerprint', 'state', 'expires_at', 'by', 'reason', 'decided_at'
 }
@@ -55,7 +59,7 @@ local function expire_one(ctx, approval, task)
 end
 
 -- Let a blocked task wait for its own questions; one that is decided already wakes it.
-local function wait_for(ctx, task, awaits)
+function wait_for(ctx, task, awaits)
   local own, is_decided = {}, false
   for _, id in ipairs(awaits) do
     local approval = find_approval(id)
@@ -69,7 +73,7 @@ local function wait_for(ctx, task, awaits)
 end
 
 -- Decide up to `limit` questions whose time is over; answers how many.
-local function expire(ctx, limit)
+function expire(ctx, limit)
   local expired = 0
   while expired < limit do
     local due = redis.call('ZRANGEBYSCORE', 'skep:expiries', '-inf', num(ctx.at), 'LIMIT', 0, 1)
@@ -113,7 +117,7 @@ local function put_question(ctx, ask, task)
 end
 
 -- ARGV: now, then each question as JSON. Answers {verdict, and the decision when there is one} each.
-local function ask_people(_, args)
+function ask_people(_, args)
   local ctx, answers = begin(args[1]), {}
   for i = 2, #args do
     local ask = cjson.decode(args[i])
@@ -152,14 +156,14 @@ local function decide_one(ctx, reply)
 end
 
 -- ARGV: now, then each reply as JSON. Answers OK, ALREADY or why not, each.
-local function decide(_, args)
+function decide(_, args)
   local ctx, answers = begin(args[1]), {}
   for i = 2, #args do answers[#answers + 1] = decide_one(ctx, cjson.decode(args[i])) end
   return finish(ctx, answers)
 end
 
 -- ARGV: ids. Answers each question's fields with the run and status of its task, or nothing.
-local function look_at(_, args)
+function look_at(_, args)
   local rows = {}
   for i, id in ipairs(args) do
     local fields = redis.call('HGETALL', approval_key(id))
@@ -171,4 +175,6 @@ local function look_at(_, args)
     end
   end
   return rows
+end
+
 end

@@ -1,5 +1,9 @@
 -- Steering.
 
+-- What stands in the block is nobody else's: a chunk of Lua has room for 200 names.
+local cancel, reopen, steer
+do
+
 -- Every task that has not ended is cancelled in one call, so each costs as little as can be: what
 -- `move` would do for its seat is done by `leave`, when the swarm has ended.
 local function cancel_all(ctx, s, reason)
@@ -25,7 +29,7 @@ local function cancel_all(ctx, s, reason)
   end
 end
 
-local function cancel(ctx, s, reason)
+function cancel(ctx, s, reason)
   cancel_all(ctx, s, reason)
   s.reason = reason
   move_swarm(ctx, s, 'swarm.cancelled', reason_told(reason))
@@ -138,7 +142,7 @@ local function rewire(task)
   set(task, {unmet = task.unmet})
 end
 
-local function reopen(ctx, s, closure, reason)
+function reopen(ctx, s, closure, reason)
   s.reason = ''
   start_clock(ctx, s)
   local told = '{' .. keys_told(closure) .. ',"reason":' .. text(reason) .. '}'
@@ -184,7 +188,7 @@ end
 -- ARGV: now, order as JSON {swarm, move, goal, tasks, reason, max_agents, limits, is_replay, text, by,
 -- command, digest}.
 -- Answers the status, or why not.
-local function steer(_, args)
+function steer(_, args)
   local ctx, ask = begin(args[1]), cjson.decode(args[2])
   local has_command = ask.command ~= ''
   local known = has_command and known_command(ask.command, ask.digest)
@@ -200,4 +204,6 @@ local function steer(_, args)
   if refused then return refused end
   if has_command then remember_command(ask.command, ask.digest, ask.swarm) end
   return finish(ctx, {'OK', s.status})
+end
+
 end
