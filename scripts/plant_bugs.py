@@ -394,8 +394,8 @@ BUGS: Final = (
     Bug(
         name="lua-messages-outlive-their-swarm",
         file="drivers/redis/functions/35_keeping.lua",
-        old="'approvals', 'told'}",
-        new="'approvals'}",
+        old="'approvals', 'told',",
+        new="'approvals',",
         breaks="I31 Retention",
     ),
     Bug(
@@ -1128,8 +1128,8 @@ BUGS: Final = (
     Bug(
         name="hand-back-forgotten",
         file="hive/worker.py",
-        old='HandedBack(reason="its worker stopped") if running.is_handed_back else None',
-        new="None if running.is_handed_back else None",
+        old="may_go_on = running.is_handed_back and not running.is_late",
+        new="may_go_on = False",
         breaks="Worker: leaving hands back what runs",
     ),
     Bug(
@@ -1142,15 +1142,15 @@ BUGS: Final = (
     Bug(
         name="time-out-ignored",
         file="hive/worker.py",
-        old="asyncio.timeout(grant.spec.timeout_s)",
-        new="asyncio.timeout(None)",
+        old="loop.call_later(grant.spec.timeout_s, _time_out, running)",
+        new="loop.call_later(3600.0, _time_out, running)",
         breaks="I13 Hard deadline",
     ),
     Bug(
         name="time-out-counts-as-nothing",
         file="hive/worker.py",
-        old="            return None  # the sweep sees",
-        new='            return HandedBack(reason="slow")  # the sweep sees',
+        old="may_go_on = running.is_handed_back and not running.is_late",
+        new="may_go_on = running.is_handed_back or running.is_late",
         breaks="I12 Bounded attempts",
     ),
     Bug(
