@@ -27,7 +27,6 @@ redis.register_function('LIBRARY_renew_mail', served(mail.renew))
 redis.register_function('LIBRARY_acknowledge', served(mail.acknowledge))
 redis.register_function('LIBRARY_give_back_mail', served(mail.give_back))
 redis.register_function('LIBRARY_replay_mail', served(mail.replay))
-redis.register_function('LIBRARY_read_mail', served(mail.read))
 redis.register_function('LIBRARY_dead_mail', served(mail.dead))
 redis.register_function('LIBRARY_put', served(put))
 redis.register_function('LIBRARY_drop', served(drop))
@@ -49,6 +48,9 @@ redis.register_function{
 }
 redis.register_function{
   function_name = 'LIBRARY_plan_tasks', callback = served(plan_tasks), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_read_mail', callback = served(mail.read), flags = {'no-writes'}
 }
 redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
