@@ -12,18 +12,20 @@ from bench.machine import facts
 from bench.results import Measurement, figures_of, results
 from bench.rows import METRICS, ROWS, Metric
 from bench.runner import Run
+from bench.targets import is_met, must_of
 
 STANDING_MIN: Final = 0.8
 """A rival below this share of its standing is taken for misconfigured, or the machine for busy."""
 
+MARKS: Final = {True: "yes", False: "**red**", None: ""}
 QUICK: Final = "this was a quick run: it shows that everything works, and no figure"
 
 
 def table(measurements: Sequence[Measurement]) -> str:
     """Lay Skep's rows out beside the best rival of each, in Markdown."""
     lines = [
-        "| metric | store | Skep | spread | must | best rival | its value | times better |",
-        "|---|---|---|---|---|---|---|---|",
+        "| metric | store | Skep | spread | must | met | best rival | its value | times better |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for metric in METRICS.values():
         figures = figures_of(measurements, metric)
@@ -93,6 +95,8 @@ def reading(run: Run) -> Iterator[str]:
         yield f"- Warning: {warning}."
     for metric in METRICS.values():
         yield from _behind(run.measurements, metric)
+    yield "- A **red** row misses what we must reach. Where the time goes, and what was tried,"
+    yield "  stands in [docs/performance.md](../docs/performance.md#where-the-time-goes)."
     yield "- Every figure passed the checks under its own load: every task ran, once unless its"
     yield "  worker was killed; every result is stored; nothing is pending; no DAG out of order."
 
@@ -130,13 +134,17 @@ def _behind(measurements: Sequence[Measurement], metric: Metric) -> Iterator[str
 
 
 def _line(own: Figure, metric: Metric, rival: Figure | None) -> str:
-    better = f"{metric.times_better(own.value, rival.value):.2f}" if rival else ""
+    store = CAST[own.contestant].store
+    times = metric.times_better(own.value, rival.value) if rival else None
+    must = must_of(metric, store)
+    better = f"{times:.2f}" if times is not None else ""
     cells = [
         metric.title,
-        CAST[own.contestant].store,
+        store,
         _shown(own.value, metric),
         _spread(own),
-        metric.must,
+        must,
+        MARKS[is_met(must, own.value, times_better=times)],
         rival.contestant if rival else "",
         _shown(rival.value, metric) if rival else "",
         better,

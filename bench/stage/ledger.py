@@ -47,9 +47,11 @@ def runs(path: Path) -> Sequence[Run]:
     """Read the runs in the order in which they ended."""
     if not path.exists():
         return []
+    written = path.read_bytes()
+    whole = len(written) - len(written) % RECORD.size  # a reader may see the half of an append
     return [
         Run(task=task, began=began / NS, ended=ended / NS)
-        for task, began, ended in RECORD.iter_unpack(path.read_bytes())
+        for task, began, ended in RECORD.iter_unpack(written[:whole])
     ]
 
 

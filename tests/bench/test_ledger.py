@@ -24,6 +24,14 @@ def test_runs_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert (ledger.count(path), ledger.count(tmp_path / "none")) == (1, 0)
 
 
+def test_half_a_record_is_not_read(tmp_path: Path) -> None:
+    """Who reads while a task writes sees what is whole."""
+    path = tmp_path / "ledger"
+    path.write_bytes(struct.pack("<QQQ", 7, 1_000_000_000, 2_500_000_000) + b"1234")
+
+    assert ledger.runs(path) == [Run(task=7, began=1.0, ended=2.5)]
+
+
 def test_a_task_that_never_ran_is_a_fault() -> None:
     """What is missing in the ledger was lost."""
     assert list(ledger.faults(dag(0), range(5))) == ["1 of 5 tasks never ran"]
