@@ -42,6 +42,35 @@ EXAMPLES: Final = {
         *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
     ],
 }
+NEAR: Final = {
+    "mail": "Sending or Taking or Mail",
+    "postroom": "Sending or Taking or Mail",
+    "gates": "Rates or Places or Breakers or Rests",
+    "admission": "Rates or Places or Breakers or Rests",
+    "breaker": "Rates or Places or Breakers or Rests",
+    "passing": "Rates or Places or Breakers or Rests",
+    "purse": "Reservations or FullPurses or LostCalls or Raising",
+    "approv": "Asking or Deciding",
+    "keeping": "Retention or Holdings",
+    "retention": "Retention or Holdings",
+    "holdings": "Retention or Holdings or Blobs",
+    "telling": "Telling",
+    "letters": "Letters",
+    "journal": "Journal or Reservations or Fencing",
+    "claiming": "Claiming or Fairness or Leases",
+    "dealing": "Fairness or Claiming",
+    "fairness": "Fairness or Claiming",
+    "steering": "Steering or Reopening or Orders or Capping",
+    "reopening": "Reopening",
+    "submitting": "Submitting or Adding",
+    "plans": "Submitting or Adding",
+    "settling": "Settling or Crashes",
+    "leases": "Leases or Sweeping",
+    "expiry": "Leases or Sweeping",
+    "fenc": "Fencing",
+}
+"""The classes of the suite that most likely tell of a bug, by a word in the name of its file."""
+
 ENGINE: Final = [
     "tests/hive",
     *("tests/agent/test_journal.py", "tests/agent/test_function.py", "tests/agent/test_hearing.py"),
@@ -1595,7 +1624,12 @@ def tests_for(bug: Bug) -> list[list[str]]:
     settings = ["--timeout", "60", "--hypothesis-profile", "unshrunk", "--hypothesis-seed", "1"]
     machines = ("test_machine.py", "test_mail_machine.py")
     histories = [f"tests/contract/{machine}::Test{driver}" for machine in machines]
-    return [[*EXAMPLES[driver], "--maxfail", "3", *settings], [*histories, *settings]]
+    groups = [[*EXAMPLES[driver], "--maxfail", "3", *settings], [*histories, *settings]]
+    if near := next((tests for word, tests in NEAR.items() if word in bug.file), ""):
+        # What most likely tells comes first; where it does not, everything is asked.
+        chosen = [SUITE, "-k", f"on-{driver.lower()} and ({near})"]
+        groups.insert(0, [*chosen, "--maxfail", "3", *settings])
+    return groups
 
 
 def run_tests(copy: Path, tests: list[str]) -> tuple[int, str]:
