@@ -38,9 +38,9 @@ def is_at_rest(status: SwarmStatus, counts: Mapping[TaskStatus, int], *, is_empt
     It waits for one when it is stalled, or when its empty purse (`is_empty`) has paused it and
     what ran then has come to its end.
     """
-    if status is SwarmStatus.PAUSED and is_empty:
-        return counts.get(TaskStatus.RUNNING, 0) == 0
-    return status in ENDED or is_stalled(counts)
+    if counts.get(TaskStatus.RUNNING, 0):
+        return False
+    return status in ENDED or (status is SwarmStatus.PAUSED and is_empty) or is_stalled(counts)
 
 
 def rests(swarm: Swarm) -> bool:
