@@ -65,8 +65,9 @@ class Fates:
 
     @property
     def last_kill(self) -> float:
-        """When the last one was killed."""
-        return max(self.killed.values(), default=0.0)
+        """When the last one was killed; in a run without a kill, when the last one woke up."""
+        woke = [until for spells in self.frozen.values() for _, until in spells]
+        return max(self.killed.values(), default=max(woke, default=0.0))
 
 
 @dataclass(kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
-from tests.chaos.evidence import Call, Evidence
+from tests.chaos.evidence import Call, Evidence, Fates
 from tests.chaos.forgeries import (
     SWARM,
     called,
@@ -169,3 +169,11 @@ def test_the_oracle_names_the_fault(name: str) -> None:
 def test_every_check_is_seen_to_fail() -> None:
     """No check of the oracle is without a fault that it finds."""
     assert set().union(*(checks for _, checks in FORGERIES.values())) == AT_THE_END.keys()
+
+
+def test_without_a_kill_the_end_of_the_last_freeze_counts() -> None:
+    """A run in weather that only freezes is not measured from the beginning of time."""
+    frozen = Fates(killed={}, frozen={"w0.1": [(1.0, 2.0)], "w1.1": [(5.0, 7.0)]}, ended={})
+
+    assert frozen.last_kill == 7.0
+    assert replace(frozen, killed={"w0.1": 3.0}).last_kill == 3.0
