@@ -1213,8 +1213,8 @@ BUGS: Final = (
     Bug(
         name="settlement-offered-once",
         file="hive/settlement.py",
-        old="for rest_s in RESTS:",
-        new="for rest_s in ():",
+        old="await offered(lambda: self._work.settle(settlements), self._clock)",
+        new="await self._work.settle(settlements)",
         breaks="I16 Idempotence: offered until it is answered",
     ),
     Bug(
@@ -1227,8 +1227,8 @@ BUGS: Final = (
     Bug(
         name="answer-recorded-once",
         file="agent/journal.py",
-        old="for rest_s in RESTS:",
-        new="for rest_s in ():",
+        old="await offered(lambda: self._put(key, fingerprint, text, bill=bill), self._clock)",
+        new="await self._put(key, fingerprint, text, bill=bill)",
         breaks="I22 Pay once: an answer that was made is kept while the store is away",
     ),
     Bug(

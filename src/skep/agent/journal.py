@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from skep.policy.persistence import RESTS
+from skep.agent.offering import offered
 from skep.ports.store import Blobs, Journal
 from skep.ports.system import Chance, Clock
-from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError, StoreUnavailable
+from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError
 from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.purse import NOTHING, Amount, total
@@ -208,12 +208,7 @@ class RunJournal:
 
     async def _record(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
         """Store what a call gave; it may have been paid for, so a failed try is repeated."""
-        for rest_s in RESTS:
-            try:
-                return await self._put(key, fingerprint, text, bill=bill)
-            except StoreUnavailable:
-                await self._clock.sleep(rest_s)
-        return await self._put(key, fingerprint, text, bill=bill)
+        return await offered(lambda: self._put(key, fingerprint, text, bill=bill), self._clock)
 
     async def _put(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
         record = Record(

@@ -2,8 +2,8 @@
 
 import asyncio
 
+from skep.agent.offering import offered
 from skep.policy.bounds import check_settlements
-from skep.policy.persistence import RESTS
 from skep.ports.store import Work
 from skep.ports.system import Clock
 from skep.records.errors import StoreUnavailable
@@ -36,7 +36,8 @@ class Settler:
     async def _flush(self) -> None:
         batch, self._waiting = self._waiting, []
         try:
-            verdicts = await self._offer([settlement for settlement, _ in batch])
+            settlements = [settlement for settlement, _ in batch]
+            verdicts = await offered(lambda: self._work.settle(settlements), self._clock)
         except BaseException as error:
             for _, verdict in batch:
                 if not verdict.done():
@@ -46,14 +47,6 @@ class Settler:
         for (_, verdict), answer in zip(batch, verdicts, strict=True):
             if not verdict.done():
                 verdict.set_result(answer)
-
-    async def _offer(self, settlements: list[Settlement]) -> list[SettleVerdict]:
-        for rest_s in RESTS:
-            try:
-                return list(await self._work.settle(settlements))
-            except StoreUnavailable:
-                await self._clock.sleep(rest_s)
-        return list(await self._work.settle(settlements))
 
 
 def _again(error: BaseException) -> Exception:
