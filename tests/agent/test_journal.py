@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
-from typing_extensions import override
 
 from skep.agent.journal import RunJournal, UnknownEffect
 from skep.drivers.memory import MemoryStore
@@ -18,17 +17,9 @@ from skep.records.swarm import Plan, SwarmRequest
 from skep.records.task import TaskSpec
 from skep.records.values import Json
 from skep.testing.chance import SeededChance
-from skep.testing.clock import ManualClock
+from skep.testing.clock import ImpatientClock, ManualClock
 
 LEASE_S = 5.0
-
-
-class Impatient(ManualClock):
-    """A clock on which nobody has to wait."""
-
-    @override
-    async def sleep(self, seconds: float) -> None:
-        self.advance(seconds)
 
 
 class Losing:
@@ -147,7 +138,7 @@ async def test_an_answer_that_was_made_is_kept_while_the_store_is_away(desk: Des
         Losing(desk.store.journal),
         desk.store.blobs,
         token=grant.token,
-        clock=Impatient(),
+        clock=ImpatientClock(),
         chance=desk.chance,
     )
 

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from typing_extensions import override
 
 from skep.hive.settlement import Settler
 from skep.policy.persistence import TRIES_MAX
@@ -12,7 +11,7 @@ from skep.records.errors import StoreUnavailable
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.lease import Token
 from skep.records.outcome import Settlement, SettleVerdict, Succeeded
-from skep.testing.clock import ManualClock
+from skep.testing.clock import ImpatientClock
 
 
 class Counting:
@@ -28,15 +27,6 @@ class Counting:
         if len(self.batches) <= self.silent:
             raise StoreUnavailable
         return [SettleVerdict.OK] * len(settlements)
-
-
-class Impatient(ManualClock):
-    """A clock on which no rest takes time."""
-
-    @override
-    async def sleep(self, seconds: float) -> None:
-        """Only let others have their turn."""
-        await super().sleep(0)
 
 
 def done(number: int) -> Settlement:
@@ -55,7 +45,7 @@ def done(number: int) -> Settlement:
 async def test_what_finishes_in_one_turn_is_settled_in_one_call() -> None:
     """Fifty tasks that end together cost one call of the store."""
     work = Counting()
-    settler = Settler(work, Impatient())  # pyright: ignore[reportArgumentType]
+    settler = Settler(work, ImpatientClock())  # pyright: ignore[reportArgumentType]
 
     verdicts = await asyncio.gather(*(settler.settle(done(number)) for number in range(50)))
 
@@ -66,7 +56,7 @@ async def test_what_finishes_in_one_turn_is_settled_in_one_call() -> None:
 async def test_a_settlement_is_offered_again_until_the_store_answers() -> None:
     """A store that is away for a moment loses nothing; the same settlement is sent again."""
     work = Counting(silent=3)
-    settler = Settler(work, Impatient())  # pyright: ignore[reportArgumentType]
+    settler = Settler(work, ImpatientClock())  # pyright: ignore[reportArgumentType]
 
     assert await settler.settle(done(1)) is SettleVerdict.OK
     assert work.batches == [1, 1, 1, 1]
@@ -75,7 +65,7 @@ async def test_a_settlement_is_offered_again_until_the_store_answers() -> None:
 async def test_a_store_that_stays_away_is_an_error_for_each_of_the_batch() -> None:
     """When the tries are used up everyone who waits is told, and the leases run out."""
     work = Counting(silent=TRIES_MAX)
-    settler = Settler(work, Impatient())  # pyright: ignore[reportArgumentType]
+    settler = Settler(work, ImpatientClock())  # pyright: ignore[reportArgumentType]
 
     answers = await asyncio.gather(
         settler.settle(done(1)), settler.settle(done(2)), return_exceptions=True
@@ -87,7 +77,7 @@ async def test_a_store_that_stays_away_is_an_error_for_each_of_the_batch() -> No
 async def test_a_settler_goes_on_after_an_error() -> None:
     """What is settled after a failed batch is a batch of its own."""
     work = Counting(silent=TRIES_MAX)
-    settler = Settler(work, Impatient())  # pyright: ignore[reportArgumentType]
+    settler = Settler(work, ImpatientClock())  # pyright: ignore[reportArgumentType]
     with pytest.raises(StoreUnavailable):
         await settler.settle(done(1))
 
