@@ -321,6 +321,14 @@ function mail.under(ctx, token)
   return m, 'ok'
 end
 
+-- Put an undelivered message back at the head of its line, and write it down.
+function mail.seat(ctx, m)
+  mail.head(ctx, m)
+  mail.outlive(m)
+  mail.write(ctx, m)
+  ctx.did = true
+end
+
 -- ARGV: now, lease_s, then each token as JSON. Answers a verdict each.
 function mail.renew(_, args)
   local ctx, verdicts = mail.begin(args[1]), {}
@@ -329,10 +337,7 @@ function mail.renew(_, args)
     if m then
       m.due_at = num(ctx.at + math.min(tonumber(args[2]), LEASE_S_MAX))
       mail.unhead(m)
-      mail.head(ctx, m)
-      mail.outlive(m)
-      mail.write(ctx, m)
-      ctx.did = true
+      mail.seat(ctx, m)
     end
     verdicts[#verdicts + 1] = verdict
   end
@@ -366,10 +371,7 @@ function mail.give_back(_, args)
       m.state, m.nonce, m.reason = 'waiting', '', back.reason
       m.due_at = num(ctx.at + tonumber(back.delay_s))
       if not back.is_failure then m.tries = m.tries - 1 end
-      mail.head(ctx, m)
-      mail.outlive(m)
-      mail.write(ctx, m)
-      ctx.did = true
+      mail.seat(ctx, m)
     end
     verdicts[#verdicts + 1] = verdict
   end
