@@ -400,10 +400,17 @@ BUGS: Final = (
         breaks="I44 Told: each grant counts the messages",
     ),
     Bug(
+        name="lua-opens-over-peoples-heads",
+        file="drivers/redis/functions/90_journal.lua",
+        old="if ask.told and redis.call",
+        new="if false and redis.call",
+        breaks="I44 Told: nothing is opened over the head of a message",
+    ),
+    Bug(
         name="lua-journal-tells-nobody",
         file="drivers/redis/functions/90_journal.lua",
-        old="redis.call('LLEN', base(task.id) .. ':told')",
-        new="0",
+        old="table.insert(answer, 2, redis.call('LLEN', base(task.id) .. ':told'))",
+        new="table.insert(answer, 2, 0)",
         breaks="I44 Told: answers count the messages",
     ),
     Bug(
@@ -785,8 +792,8 @@ BUGS: Final = (
     Bug(
         name="worker-answers-itself",
         file="policy/bounds.py",
-        old="        if entry.key.startswith(ASKED):\n",
-        new="        if entry.key == ASKED:\n",
+        old="    if key.startswith(ASKED):\n",
+        new="    if key == ASKED:\n",
         breaks="I39 First decision",
     ),
     # --- SQLite: plans and edges ---
@@ -900,7 +907,7 @@ BUGS: Final = (
     Bug(
         name="journal-without-fence",
         file="drivers/sqlite/journal.py",
-        old="current = is_current(changes.held(line), entry.token)",
+        old="current = is_current(changes.held(line), token)",
         new="current = True",
         breaks="I9 Fence",
     ),
@@ -1009,8 +1016,8 @@ BUGS: Final = (
     Bug(
         name="calls-not-counted",
         file="drivers/sqlite/journal.py",
-        old="UPDATE step SET calls = ?, intent = ? WHERE",
-        new="UPDATE step SET calls = min(calls, ?), intent = ? WHERE",
+        old="UPDATE step SET calls = ?,",
+        new="UPDATE step SET calls = min(calls, ?),",
         breaks="I22 Pay once",
     ),
     Bug(
@@ -1107,8 +1114,8 @@ BUGS: Final = (
     Bug(
         name="memory-runs-share-a-journal",
         file="drivers/memory/journal.py",
-        old="line = changes.tables.journal.setdefault((token.swarm, token.task, token.run), {})",
-        new="line = changes.tables.journal.setdefault((token.swarm, token.task, 1), {})",
+        old="steps = tables.journal.setdefault((token.swarm, token.task, token.run), {})",
+        new="steps = tables.journal.setdefault((token.swarm, token.task, 1), {})",
         breaks="I19 Write once",
     ),
     Bug(
@@ -1255,7 +1262,7 @@ BUGS: Final = (
     Bug(
         name="journal-does-not-listen",
         file="agent/journal.py",
-        old="        self.told = max(self.told, answer.told)\n",
+        old="        self.told = max(self.told, last.told)\n",
         new="",
         breaks="I44 Told: a live agent hears at its next turn",
     ),
@@ -1267,10 +1274,45 @@ BUGS: Final = (
         breaks="I19 Write once",
     ),
     Bug(
+        name="request-over-peoples-heads",
+        file="agent/journal.py",
+        old="            intent = replace(intent, told=self.told)\n",
+        new="            pass\n",
+        breaks="I44 Told: a live agent hears before its request",
+    ),
+    Bug(
+        name="carried-and-lost",
+        file="agent/journal.py",
+        old="            answers = await self._journal.write([*carried, *own])\n",
+        new="            answers = await self._journal.write(list(own) or carried)\n",
+        breaks="I22 Pay once: an answer that was made is kept",
+    ),
+    Bug(
+        name="carried-past-a-refusal",
+        file="agent/journal.py",
+        old="            _see_stored(entry, answer)\n",
+        new="            pass\n",
+        breaks="I9 Fence: who lost the task stops",
+    ),
+    Bug(
+        name="carried-over-a-dead-attempt",
+        file="agent/journal.py",
+        old="pace is not Pace.SYNCED and known is None and",
+        new="pace is not Pace.SYNCED and",
+        breaks="I19 Write once: the first value stands",
+    ),
+    Bug(
+        name="sqlite-step-of-a-write-kept-twice",
+        file="drivers/sqlite/journal.py",
+        old="        return len(self.steps) - len(self.stored)\n",
+        new="        return 0\n",
+        breaks="I29 Bounds: a run has so many steps",
+    ),
+    Bug(
         name="intent-skipped",
         file="agent/journal.py",
-        old="found = await self._announce(key, fingerprint, effect, bill=bill)",
-        new="found = None",
+        old="found = await self._announce(intent)\n",
+        new="found = None\n",
         breaks="I21 Order",
     ),
     Bug(

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import pytest
 
-from skep.agent.journal import RunJournal, UnknownEffect
+from skep.agent.journal import Pace, RunJournal, Unheard, UnknownEffect
 from skep.drivers.memory import MemoryStore
 from skep.ports.store import Journal
 from skep.records.command import Submission
@@ -13,9 +13,10 @@ from skep.records.ids import SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.lease import Grant, Offer
 from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.step import Effect, Entry, Record, Step, StepAnswer, StepState
-from skep.records.swarm import Plan, SwarmRequest
+from skep.records.swarm import Plan, SwarmMove, SwarmRequest
 from skep.records.task import TaskSpec
-from skep.records.values import Json
+from skep.records.values import Json, canonical
+from skep.testing.acts import steer
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ImpatientClock, ManualClock
 
@@ -60,6 +61,20 @@ class Desk:
         )
         await self.store.work.submit([submission])
 
+    async def steps(self, grant: Grant) -> dict[str, str | None]:
+        """The values of a run's steps by their keys."""
+        steps = await self.store.journal.read(grant.token.ref, run=grant.token.run)
+        return {step.key: step.value for step in steps}
+
+    def text(self, text: str) -> Callable[[], Awaitable[str]]:
+        """A call that gives a text as it is to be stored, and is counted."""
+
+        async def made() -> str:
+            self.calls.append(text[:20])
+            return text
+
+        return made
+
     async def attempt(self) -> tuple[Grant, RunJournal]:
         """Begin the next attempt, as after the death of the one before."""
         self.clock.advance(LEASE_S + 1)
@@ -73,6 +88,18 @@ class Desk:
             chance=self.chance,
         )
         await journal.replay()
+        return grant, journal
+
+    async def losing(self) -> tuple[Grant, RunJournal]:
+        """As `attempt`, with a journal that loses the first calls that bring a result."""
+        grant, _ = await self.attempt()
+        journal = RunJournal(
+            Losing(self.store.journal),
+            self.store.blobs,
+            token=grant.token,
+            clock=ImpatientClock(),
+            chance=self.chance,
+        )
         return grant, journal
 
     def call(self, value: Json) -> Callable[[], Awaitable[Json]]:
@@ -133,19 +160,78 @@ async def test_what_was_recorded_since_the_run_was_read_is_found_and_not_called_
 
 async def test_an_answer_that_was_made_is_kept_while_the_store_is_away(desk: Desk) -> None:
     """A store that loses calls, or their replies, has the answer in the end; it was asked once."""
-    grant, _ = await desk.attempt()
-    journal = RunJournal(
-        Losing(desk.store.journal),
-        desk.store.blobs,
-        token=grant.token,
-        clock=ImpatientClock(),
-        chance=desk.chance,
-    )
+    grant, journal = await desk.losing()
 
     assert await journal.step("a", "ask", desk.call(1), effect=Effect.ONCE) == 1
     assert desk.calls == ["1"]
     [step] = await desk.store.journal.read(grant.token.ref, run=1)
     assert (step.state, step.calls) == (StepState.RECORDED, 1)
+
+
+async def test_a_riding_answer_is_stored_with_the_next_entry(desk: Desk) -> None:
+    """One operation holds the answer, a call that was made at once, and the next intent."""
+    grant, journal = await desk.attempt()
+    text = desk.text('"a"')
+
+    await journal.text_step("a", 1, text, effect=Effect.PURE, pace=Pace.RIDING)
+    found = await journal.step_at_once("b", 2, {"b": 1}, effect=Effect.PURE)
+    before = await desk.steps(grant)
+    await journal.text_step("c", 3, desk.text("3"), effect=Effect.PURE, pace=Pace.RIDING)
+    after = await desk.steps(grant)
+    await journal.flush()
+
+    assert (before, found) == ({"a": None}, {"b": 1})
+    assert after == {"a": '"a"', "b": '{"b":1}', "c": None}
+    assert await desk.steps(grant) == {**after, "c": "3"}
+
+
+async def test_a_riding_answer_is_kept_while_the_store_is_away(desk: Desk) -> None:
+    """What is carried is offered again with the entry that it waited for, and is kept once."""
+    grant, journal = await desk.losing()
+    await journal.text_step("a", 1, desk.text("1"), effect=Effect.PURE, pace=Pace.RIDING)
+
+    assert await journal.step("b", 2, desk.call(2), effect=Effect.ONCE) == 2
+
+    assert await desk.steps(grant) == {"a": "1", "b": "2"}
+    assert desk.calls == ["1", "2"]
+
+
+async def test_what_a_fenced_worker_carried_ends_its_attempt(desk: Desk) -> None:
+    """Who lost the task learns of it by the first answer that is not taken, and goes no further."""
+    _, journal = await desk.attempt()
+    await journal.step_at_once("a", 1, 1, effect=Effect.PURE)
+    await desk.attempt()
+
+    with pytest.raises(Fenced):
+        await journal.step("b", 2, desk.call(2), effect=Effect.PURE)
+
+    assert desk.calls == []
+
+
+async def test_a_call_that_listens_is_not_made_over_peoples_heads(desk: Desk) -> None:
+    """A message that came since the last answer is told of before the call, whose key is free."""
+    _, journal = await desk.attempt()
+    await steer(desk.store, "s", SwarmMove.TELL, text="Hurry", by="ann")
+    text = desk.text("1")
+
+    with pytest.raises(Unheard):
+        await journal.text_step("a", 1, text, effect=Effect.PURE, pace=Pace.LISTENING)
+
+    assert (desk.calls, journal.told) == ([], 1)
+    await journal.text_step("a", 2, text, effect=Effect.PURE, pace=Pace.LISTENING)
+    assert desk.calls == ["1"]
+
+
+async def test_a_large_answer_does_not_wait(desk: Desk) -> None:
+    """What may have to go into a blob is stored at once, whatever its pace."""
+    grant, journal = await desk.attempt()
+    large = canonical("x" * 40_000)
+
+    await journal.text_step("a", 1, desk.text(large), effect=Effect.PURE, pace=Pace.RIDING)
+    await journal.step_at_once("b", 2, "y" * 40_000, effect=Effect.PURE)
+
+    states = [step.state for step in await desk.store.journal.read(grant.token.ref, run=1)]
+    assert states == [StepState.RECORDED] * 2
 
 
 async def test_an_open_step_is_called_again_when_that_is_harmless(desk: Desk) -> None:

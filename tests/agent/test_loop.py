@@ -1,5 +1,6 @@
 """The loop: prompt, model, tools, model, …, each journaled, and what goes wrong in between."""
 
+import asyncio
 from asyncio import CancelledError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -93,6 +94,25 @@ class Hive:
         return await self.attempt(ScriptedModel(script))
 
 
+class Silent(ScriptedModel):
+    """A model that is asked and never answers."""
+
+    def __init__(self, script: Sequence[Line]) -> None:
+        super().__init__(script)
+        self.begun = asyncio.Event()
+
+    @override
+    async def request(
+        self,
+        messages: list[ModelMessage],
+        model_settings: ModelSettings | None,
+        model_request_parameters: ModelRequestParameters,
+    ) -> ModelResponse:
+        self.begun.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
 class Overtaken(ScriptedModel):
     """A model that, before it answers, lets an earlier attempt record its own answer."""
 
@@ -183,12 +203,16 @@ async def test_a_takeover_asks_only_what_has_no_recorded_answer(hive: Hive) -> N
 async def test_the_answer_that_stands_in_the_store_is_used(hive: Hive) -> None:
     """Where a dead attempt's answer came in first, that one counts and not the one just made."""
     await hive.submit()
-    dead, grant = await hive.claim(), await hive.claim()
+    dead, silent = await hive.claim(), Silent([])
+    frozen = asyncio.create_task(attempt(dead, hive.bench(silent)))
+    await silent.begun.wait()
+    grant = await hive.claim()
     model = Overtaken(hive, dead, ["I am too late."])
 
     outcome = await attempt(grant, hive.bench(model))
 
     assert value_of(outcome) == {"text": "I came first."}
+    frozen.cancel()
     assert model.asked == 1
 
 

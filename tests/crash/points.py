@@ -2,8 +2,9 @@
 
 A life of the nest (`nest.py`). Told by its environment: POINT_STORE, POINT_SWARM and POINT_QUEUE,
 and in POINT_KILL at which boundary to die, counted from 1; 0 for none. The boundaries of a step are
-before its intent, after it, after its call, and after its record; those of an attempt, after its
-claim, and before and after it is settled. In `boundaries` it writes each one down as it crosses it,
+before its intent, after it, after its call, and before and after its record, and entries that are
+stored by one operation have theirs together; those of an attempt are after its claim, and before
+and after it is settled. In `boundaries` it writes each one down as it crosses it,
 and each call as it makes it; at the end, in `ending.json`, what the swarm came to.
 """
 
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from skep.agent.journal import Bill, RunJournal, TextCall
+from skep.agent.journal import Bill, Pace, RunJournal, TextCall
 from skep.compose import WorkerOptions, open_fleet, working
 from skep.ports.store import Store
 from skep.records.errors import IdentityInUse
@@ -29,6 +30,8 @@ from skep.settings import read_settings
 
 BOUNDARIES: Final = "boundaries"
 ENDING: Final = "ending.json"
+TOGETHER: Final = " + "
+"""Between the entries of one operation."""
 DONE: Final = 0
 HELD: Final = 75
 """A tool's git that the killed life had just forked may hold its lock for a moment."""
@@ -91,13 +94,11 @@ def _watch_steps(points: Points, store: Store) -> None:
     write, step = store.journal.write, RunJournal.text_step
 
     async def written(entries: Sequence[Entry]) -> Any:
-        names = [f"{_kind(entry)} {entry.token.task}/{entry.key}" for entry in entries]
-        for entry, name in zip(entries, names, strict=True):
-            if isinstance(entry, Intent):
-                points.cross(f"before {name}")
+        names = (f"{_kind(entry)} {entry.token.task}/{entry.key}" for entry in entries)
+        together = TOGETHER.join(names)
+        points.cross(f"before {together}")
         answers = await write(entries)
-        for name in names:
-            points.cross(f"after {name}")
+        points.cross(f"after {together}")
         return answers
 
     async def stepped(
@@ -108,6 +109,7 @@ def _watch_steps(points: Points, store: Store) -> None:
         *,
         effect: Effect,
         bill: Bill | None = None,
+        pace: Pace = Pace.SYNCED,
     ) -> str:
         task = self._token.task  # pyright: ignore[reportPrivateUsage] - whose step it is
 
@@ -117,7 +119,7 @@ def _watch_steps(points: Points, store: Store) -> None:
             points.cross(f"after call {task}/{key}")
             return text
 
-        return await step(self, key, request, called, effect=effect, bill=bill)
+        return await step(self, key, request, called, effect=effect, bill=bill, pace=pace)
 
     _replace(store.journal, "write", written)
     _replace(RunJournal, "text_step", stepped)

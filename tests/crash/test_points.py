@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 from tests.cli.shell import files_into
 from tests.crash.hatchery import Hatchery
-from tests.crash.points import BOUNDARIES, DONE, ENDING, HELD
+from tests.crash.points import BOUNDARIES, DONE, ENDING, HELD, TOGETHER
 from tests.crash.rig import SWARM_ID
 from tests.providers.scenario import Asked, Says, Scene
 from tests.providers.stub import Stub
@@ -48,11 +48,13 @@ TASKS: Final = (
 
 
 def play(asked: Asked) -> Scene:
-    """Look around with two tools at once, say what they found; join what others found."""
+    """Look around with two tools at once, then with one; say what they found, and join it."""
     if asked.handed_over:
         return Says(text="\n".join(["# Report", *asked.handed_over]))
     if not asked.results:
         return Says(calls=[("list_files", {}), ("read_file", {"path": "src/menu.py"})])
+    if len(asked.results) < 3:
+        return Says(calls=[("read_file", {"path": "src/till.py"})])
     return Says(text="\n".join(["I found:", *asked.results]))
 
 
@@ -81,8 +83,12 @@ class Told:
 
     def recorded(self, life: int) -> set[str]:
         """The steps that a life saw recorded."""
-        mark = "after record "
-        return {line.removeprefix(mark) for line in self.lives[life] if line.startswith(mark)}
+        return {
+            entry.removeprefix("record ")
+            for line in self.lives[life]
+            for entry in _entries(line, "after ")
+            if entry.startswith("record ")
+        }
 
 
 @dataclass(kw_only=True)
@@ -176,9 +182,8 @@ def wrong(told: Told, reference: Told) -> list[str]:
     """Say what is not as it must be after a kill and a second life."""
     first, second = told.called(0), told.called(1)
     at_kill = {step for step in first if step not in told.recorded(0)}
-    is_paid = told.killed_at.endswith("/model")
-    was_open = is_paid and told.killed_at.startswith(("after intent", "after call"))
-    again = is_paid and told.killed_at.startswith("after call")
+    again = _was_answered(told.killed_at)
+    was_open = again or _was_begun(told.killed_at)
     ways = {
         f"it ended with {told.codes}": told.codes == [-SIGKILL, DONE],
         "the report is another one": told.report == reference.report,
@@ -216,6 +221,24 @@ async def kill_at_each(rig: Rig, *, step: int = 1) -> Mapping[str, list[str]]:
         for point, told in zip(points, all_told, strict=True)
     }
     return {where: ways for where, ways in found.items() if ways}
+
+
+def _entries(line: str, when: str) -> Sequence[str]:
+    return line.removeprefix(when).split(TOGETHER) if line.startswith(when) else ()
+
+
+def _was_answered(boundary: str) -> bool:
+    """Say whether a kill at a boundary found a model's answer that was not recorded."""
+    before = _entries(boundary, "before ")
+    made = [entry for entry in before if entry.startswith("record ")]
+    made += _entries(boundary, "after call ")
+    return any(entry.endswith("/model") for entry in made)
+
+
+def _was_begun(boundary: str) -> bool:
+    """Say whether a kill at a boundary found a request that was about to be made."""
+    stored = _entries(boundary, "after ")
+    return any(entry.startswith("intent ") and entry.endswith("/model") for entry in stored)
 
 
 def _is_call(line: str) -> bool:

@@ -34,6 +34,7 @@ async def forbidden(
     """
     if tool not in role.approve:
         return None
+    await brief.journal.flush()
     arguments = cast("Json", to_jsonable_python(args))
     detail: Json = {"tool": tool, "arguments": arguments}
     if len(canonical(detail).encode()) > DETAIL_BYTES_MAX:

@@ -2,18 +2,20 @@
 
 Before a call its intent is stored, after it its result, and only what the store gives back is
 used. The steps of the run are read once at the start, so a takeover replays them from memory.
+What nobody can see before the next write may be carried along with it: see `Pace`.
 The theory, with what each failure does, is in docs/journal.md.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from skep.agent.offering import offered
 from skep.ports.store import Blobs, Journal
 from skep.ports.system import Chance, Clock
-from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError
+from skep.records.errors import Diverged, Fenced, LimitExceeded, SkepError, StoreUnavailable
 from skep.records.lease import Token
 from skep.records.limits import RUN_STEPS_MAX, VALUE_BYTES_MAX
 from skep.records.purse import NOTHING, Amount, total
@@ -60,6 +62,25 @@ class PurseEmpty(SkepError):
     code = "purse_empty"
 
 
+class Unheard(Exception):
+    """People told the swarm something that is to be heard before the call; nothing was stored."""
+
+
+class Pace(Enum):
+    """When the entries of a step are stored; one operation may hold those of several steps.
+
+    SYNCED: the intent before the call, the result after it. RIDING: the result goes along with the
+    next entry of this journal, which must come before anything that waits or leaves a trace, or
+    with `flush`; but for a call that an earlier attempt began, and may still record. LISTENING: so
+    too, and the call is not begun over the head of what people told.
+    The decision, with what a crash does, is in docs/adr/0035.
+    """
+
+    SYNCED = auto()
+    RIDING = auto()
+    LISTENING = auto()
+
+
 @dataclass(slots=True, kw_only=True)
 class Bill:
     """What a call may take of the swarm's purse at most, and what it took: its call fills that in.
@@ -100,6 +121,7 @@ class RunJournal:
         self.told = told
         self._steps: Mapping[str, Step] = {}
         self._used: set[str] = set()
+        self._carried: list[Entry] = []
         self._announcer = chance.nonce()
 
     async def replay(self) -> int:
@@ -130,18 +152,30 @@ class RunJournal:
         return parsed(await self.text_step(key, request, written, effect=effect, bill=bill))
 
     async def text_step(
-        self, key: str, request: Json, call: TextCall, *, effect: Effect, bill: Bill | None = None
+        self,
+        key: str,
+        request: Json,
+        call: TextCall,
+        *,
+        effect: Effect,
+        bill: Bill | None = None,
+        pace: Pace = Pace.SYNCED,
     ) -> str:
-        """As `step`, for a call that gives JSON text; gives the text that is stored.
+        """As `step`, for a call that gives JSON text; gives the text that is or will be stored.
 
         Whoever gets back the very text that was handed in may go on with what it was written from.
+        Raises `Unheard` for a call that listens when the swarm holds more messages of people than
+        this journal knows of; then the key is free again.
         """
         self.use(key)
         fingerprint = digest_of(canonical(request))
         known = self._steps.get(key)
         if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
             return await self._full(known.value)
-        found = await self._announce(key, fingerprint, effect, bill=bill)
+        intent = self._intent(key, fingerprint, effect, bill=bill)
+        if pace is Pace.LISTENING:
+            intent = replace(intent, told=self.told)
+        found = await self._announce(intent)
         if found is not None:
             return await self._full(found)
         try:
@@ -149,7 +183,31 @@ class RunJournal:
         except Exception:
             await self._lapse(key, fingerprint, bill)
             raise
+        if pace is not Pace.SYNCED and known is None and len(text) <= CARRIED_CHARS_MAX:
+            self._carried.append(self._result(key, fingerprint, text, bill=bill))
+            return text
         return await self._record(key, fingerprint, text, bill=bill)
+
+    async def step_at_once(self, key: str, request: Json, value: Json, *, effect: Effect) -> Json:
+        """Give the value of a pure call that was made already and took no time.
+
+        Its intent and its result go along with the next entry of this journal, which must come
+        before anything that waits or leaves a trace, or with `flush`; a large one is stored now.
+        For a step that no earlier attempt began. Raises as `step`.
+        """
+        self.use(key)
+        fingerprint, text = digest_of(canonical(request)), canonical(value)
+        intent = self._intent(key, fingerprint, effect, bill=None)
+        if len(text) > CARRIED_CHARS_MAX:
+            await self._announce(intent)
+            return parsed(await self._record(key, fingerprint, text, bill=None))
+        self._carried += [intent, self._result(key, fingerprint, text, bill=None)]
+        return parsed(text)
+
+    async def flush(self) -> None:
+        """Store what is carried: before anything is done that leaves a trace, or waits."""
+        if self._carried:
+            await offered(self._write, self._clock)
 
     def is_recorded(self, key: str) -> bool:
         """Say whether an earlier attempt of this run recorded a step."""
@@ -187,11 +245,10 @@ class RunJournal:
         with suppress(SkepError):
             await self._write(ended)
 
-    async def _announce(
+    def _intent(
         self, key: str, fingerprint: Digest, effect: Effect, *, bill: Bill | None
-    ) -> str | None:
-        """Store the intent; returns the recorded value when there is one already."""
-        intent = Intent(
+    ) -> Intent:
+        return Intent(
             token=self._token,
             key=key,
             fingerprint=fingerprint,
@@ -199,11 +256,20 @@ class RunJournal:
             intent=f"{self._announcer}.{len(self._used)}",
             reserve=bill.reserve if bill else None,
         )
-        answer = await self._write(intent)
+
+    async def _announce(self, intent: Intent) -> str | None:
+        """Store the intent; returns the recorded value when there is one already."""
+        if self._carried:
+            answer = await offered(lambda: self._write(intent), self._clock)
+        else:
+            answer = await self._write(intent)
         if answer.verdict is StepVerdict.FOUND:
             return answer.value
+        if answer.verdict is StepVerdict.UNHEARD:
+            self._used.discard(intent.key)
+            raise Unheard
         if answer.verdict is not StepVerdict.OPENED:
-            raise refusal_of(answer.verdict, key)
+            raise refusal_of(answer.verdict, intent.key)
         return None
 
     async def _record(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
@@ -211,23 +277,35 @@ class RunJournal:
         return await offered(lambda: self._put(key, fingerprint, text, bill=bill), self._clock)
 
     async def _put(self, key: str, fingerprint: Digest, text: str, *, bill: Bill | None) -> str:
-        record = Record(
-            token=self._token,
-            key=key,
-            fingerprint=fingerprint,
-            value=await self._stored(text),
-            usage=(bill.taken or NOTHING) if bill else None,
-            payee=bill.payee if bill else "",
-        )
+        record = self._result(key, fingerprint, await self._stored(text), bill=bill)
         answer = await self._write(record)
         if answer.verdict is not StepVerdict.RECORDED:
             raise refusal_of(answer.verdict, key)
         return text if answer.value == text else await self._full(answer.value)
 
-    async def _write(self, entry: Entry) -> StepAnswer:
-        (answer,) = await self._journal.write([entry])
-        self.told = max(self.told, answer.told)
-        return answer
+    def _result(self, key: str, fingerprint: Digest, value: str, *, bill: Bill | None) -> Record:
+        return Record(
+            token=self._token,
+            key=key,
+            fingerprint=fingerprint,
+            value=value,
+            usage=(bill.taken or NOTHING) if bill else None,
+            payee=bill.payee if bill else "",
+        )
+
+    async def _write(self, *own: Entry) -> StepAnswer:
+        """Store entries after those that are carried; gives the answer to the last one."""
+        carried, self._carried = self._carried, []
+        try:
+            answers = await self._journal.write([*carried, *own])
+        except StoreUnavailable:
+            self._carried = carried
+            raise
+        last = answers[-1]
+        self.told = max(self.told, last.told)
+        for entry, answer in zip(carried, answers, strict=False):
+            _see_stored(entry, answer)
+        return last
 
     async def _stored(self, text: str) -> str:
         """Give what the record of a text holds: itself, or a reference when it is too large."""
@@ -245,6 +323,19 @@ class RunJournal:
 
 
 _NULL: Final = "null"
+CARRIED_CHARS_MAX: Final = VALUE_BYTES_MAX // 4
+"""The longest result that waits for the next entry: whatever its characters, it is no blob."""
+
+
+def _see_stored(entry: Entry, answer: StepAnswer) -> None:
+    """See that a carried entry stands as it was carried, for the attempt went by it."""
+    if isinstance(entry, Intent):
+        if answer.verdict is not StepVerdict.OPENED:
+            raise refusal_of(answer.verdict, entry.key)
+    elif isinstance(entry, Record) and answer.verdict is not StepVerdict.RECORDED:
+        raise refusal_of(answer.verdict, entry.key)
+    elif isinstance(entry, Record) and answer.value != entry.value:
+        raise refusal_of(StepVerdict.DIVERGED, entry.key)
 
 
 def refusal_of(verdict: StepVerdict, key: str) -> SkepError:

@@ -8,8 +8,9 @@ in the journal until it comes to where its predecessor died.
 
 import asyncio
 from collections.abc import Awaitable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, cast
+from typing import Any, Final, cast
 
 from pydantic_ai.exceptions import ModelRetry, ToolFailed
 from pydantic_ai.messages import ModelResponse, TextPart, ToolCallPart, ToolReturnPart
@@ -25,7 +26,6 @@ from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
 from skep.agent.gatekeeping import Door
 from skep.agent.guarding import forbidden
-from skep.agent.hearing import hear
 from skep.agent.kit import Kit, Kits
 from skep.agent.returns import FINAL_RESULT
 from skep.agent.talk import Talk
@@ -49,6 +49,9 @@ EMPTY_ANSWERS_MAX: Final = 2
 LENGTH_STOPS_MAX: Final = 3
 """How often an answer may be cut short by its own length and gone on with."""
 
+TOOL_FAILURES: Final = (SkepError, ModelRetry, ToolFailed)
+"""What a tool raises to say why it gives nothing; the model reads it."""
+
 TOOL_FAILED: Final = "$failed"
 """The one key of a tool step's value when the tool refused."""
 
@@ -67,14 +70,24 @@ class LoopPerformer:
         charter = _charter(brief)
         kit = self._kits.of(charter, brief.grant.spec.agent, digest=brief.request.charter)
         talk = await _begin(brief, kit, self._asker)
-        for turn in range(1, TURNS_MAX + 1):
-            await hear(talk, turn)
-            response = await ask(talk, turn)
-            talk.conversation.extend(response)
-            work = await _follow(talk, response, turn=turn)
-            if work is not None:
-                return work
-        raise _gave_up(f"It asked for more than {TURNS_MAX} turns.")
+        try:
+            work = await _converse(talk)
+        except Exception:
+            with suppress(SkepError):
+                await brief.journal.flush()
+            raise
+        await brief.journal.flush()
+        return work
+
+
+async def _converse(talk: Talk) -> Work:
+    for turn in range(1, TURNS_MAX + 1):
+        response = await ask(talk, turn)
+        talk.conversation.extend(response)
+        work = await _follow(talk, response, turn=turn)
+        if work is not None:
+            return work
+    raise _gave_up(f"It asked for more than {TURNS_MAX} turns.")
 
 
 async def _begin(brief: Brief, kit: Kit, asker: Asker) -> Talk:
@@ -119,7 +132,10 @@ async def _use_all(talk: Talk, calls: Sequence[ToolCallPart], *, turn: int) -> W
     """Make the calls of one turn side by side, unless one of them hands in a fitting result."""
     for call in calls:
         if talk.returns.is_final(call) and not talk.returns.misfits(call):
+            await talk.brief.journal.flush()
             return _work(talk, await talk.returns.taken_in(talk.returns.value(call)))
+    if len(calls) > 1:
+        await talk.brief.journal.flush()
     answers = [_use(talk, call, path=_path(turn, place, call)) for place, call in enumerate(calls)]
     talk.conversation.extend(results(await _all_of(answers)))
     return None
@@ -157,19 +173,36 @@ async def _use(talk: Talk, call: ToolCallPart, *, path: str) -> ToolReturnPart:
     if refusal is not None:
         return tool_result(call, refusal)
 
-    async def made() -> Json:
-        try:
-            return await talk.toolbox.use(call.tool_name, args)
-        except (SkepError, ModelRetry, ToolFailed) as error:
-            return {TOOL_FAILED: error.message}
-
-    request = cast("Json", to_jsonable_python([call.tool_name, args]))
-    effect = talk.toolbox.effect(call.tool_name)
-    value = await talk.brief.journal.step(path, request, made, effect=effect)
+    value = await _used(talk, call.tool_name, args, path=path)
     if isinstance(value, dict) and set(value) == {TOOL_FAILED}:
         return tool_result(call, ToolRefusal(reason=str(value[TOOL_FAILED])))
     talk.results[call.tool_name] = value
     return tool_result(call, value)
+
+
+async def _used(talk: Talk, tool: str, args: dict[str, Any], *, path: str) -> Json:
+    """Give the result of a call, as one step; that of a short one is stored with what follows."""
+    journal, effect = talk.brief.journal, talk.toolbox.effect(tool)
+    request = cast("Json", to_jsonable_python([tool, args]))
+    may_be_at_once = tool not in talk.role.approve and not journal.is_begun(path)
+    found = _found_at_once(talk, tool, args) if may_be_at_once else None
+    if found is not None:
+        return await journal.step_at_once(path, request, found, effect=effect)
+
+    async def made() -> Json:
+        try:
+            return await talk.toolbox.use(tool, args)
+        except TOOL_FAILURES as error:
+            return {TOOL_FAILED: error.message}
+
+    return await journal.step(path, request, made, effect=effect)
+
+
+def _found_at_once(talk: Talk, tool: str, args: dict[str, Any]) -> Json:
+    try:
+        return talk.toolbox.use_at_once(tool, args)
+    except TOOL_FAILURES as error:
+        return {TOOL_FAILED: error.message}
 
 
 def _work(talk: Talk, value: Json) -> Work:

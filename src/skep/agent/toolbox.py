@@ -61,11 +61,14 @@ class Toolbox:
             return ToolRefusal(reason=f"The arguments of {name} do not fit: {problems}.")
 
     async def use(self, name: str, args: Mapping[str, Any]) -> Json:
-        """Make a call, in a thread because tools block while they read; a short one at once."""
+        """Make a call, in a thread because tools block while they read."""
+        result = await asyncio.to_thread(SHELF[name].run, self._workspace, **args)
+        return cast("Json", to_jsonable_python(result))
+
+    def use_at_once(self, name: str, args: Mapping[str, Any]) -> Json:
+        """Make a call of a pure tool that is over in no time; None, and nothing, for any other."""
         tool = SHELF[name]
         result = tool.at_once(self._workspace, **args) if tool.at_once else None
-        if result is None:
-            result = await asyncio.to_thread(tool.run, self._workspace, **args)
         return cast("Json", to_jsonable_python(result))
 
 

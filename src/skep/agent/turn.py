@@ -14,8 +14,9 @@ from pydantic_ai.models import ModelRequestParameters
 from skep.agent.compaction import Compaction
 from skep.agent.failures import AttemptFailed
 from skep.agent.faults import fault_failure
+from skep.agent.hearing import hear
 from skep.agent.hints import Listener
-from skep.agent.journal import Bill
+from skep.agent.journal import Bill, Pace, Unheard
 from skep.agent.messages import answer_of, is_as_written, written
 from skep.agent.talk import Talk
 from skep.policy.faults import Fault
@@ -30,22 +31,37 @@ _FULL_BEGINS: Final = f'{{"{CONTEXT_FULL}":'
 
 
 async def ask(talk: Talk, turn: int) -> ModelResponse:
-    """Make one model request, or find its recorded answer.
+    """Hear what people told, then make one model request, or find its recorded answer.
 
     Raises `AttemptFailed` when no model of the chain answered, or the conversation is too long
     even in short.
     """
-    answer = await _next(talk, f"turn/{turn}/model")
+    answer = await _heard_and_asked(talk, turn)
     if answer is None:
         await _compact(talk, turn)
         answer = await _next(talk, f"turn/{turn}/model/compacted")
     return _short_enough(talk, answer)
 
 
-async def _next(talk: Talk, key: str) -> ModelResponse | None:
-    messages = talk.conversation.messages
-    listener, parameters = talk.brief.listener, talk.parameters
-    return await _answer(talk, key, messages, parameters=parameters, listener=listener)
+async def _heard_and_asked(talk: Talk, turn: int) -> ModelResponse | None:
+    """Ask with all in mind that people told; what they tell in between is heard first."""
+    place = 1
+    while True:
+        place = await hear(talk, turn, place)
+        try:
+            return await _next(talk, f"turn/{turn}/model", pace=Pace.LISTENING)
+        except Unheard:
+            continue
+
+
+async def _next(talk: Talk, key: str, *, pace: Pace = Pace.RIDING) -> ModelResponse | None:
+    request = _Request(
+        talk=talk,
+        messages=talk.conversation.messages,
+        parameters=talk.parameters,
+        listener=talk.brief.listener,
+    )
+    return await _answer(request, key, pace=pace)
 
 
 async def _compact(talk: Talk, turn: int) -> None:
@@ -53,28 +69,28 @@ async def _compact(talk: Talk, turn: int) -> None:
     compaction = Compaction.of(talk.conversation.messages)
     if compaction is None:
         raise _too_long(talk)
-    asked: list[ModelMessage] = [compaction.request]
     parameters = ModelRequestParameters()
-    summary = await _answer(talk, f"turn/{turn}/summary", asked, parameters=parameters)
+    request = _Request(talk=talk, messages=[compaction.request], parameters=parameters)
+    summary = await _answer(request, f"turn/{turn}/summary")
     talk.conversation.restart(compaction.begun_anew(_short_enough(talk, summary)))
 
 
 async def _answer(
-    talk: Talk,
-    key: str,
-    messages: list[ModelMessage],
-    *,
-    parameters: ModelRequestParameters,
-    listener: Listener | None = None,
+    request: "_Request", key: str, *, pace: Pace = Pace.RIDING
 ) -> ModelResponse | None:
-    """Give the answer to messages, as one step; None when they are too long for the model."""
-    bill = _bill(talk, key, messages, parameters=parameters)
-    request = _Request(
-        talk=talk, messages=messages, parameters=parameters, bill=bill, listener=listener
-    )
-    fingerprint = talk.conversation.fingerprint
+    """Give the answer to a request, as one step; None when it is too long for the model.
+
+    The answer is stored with what is asked or done next, in the same moment.
+    """
+    talk = request.talk
+    request.bill = _bill(talk, key, request.messages, parameters=request.parameters)
     stored = await talk.brief.journal.text_step(
-        key, fingerprint, request.make, effect=Effect.PURE, bill=bill
+        key,
+        talk.conversation.fingerprint,
+        request.make,
+        effect=Effect.PURE,
+        bill=request.bill,
+        pace=pace,
     )
     return request.read(stored)
 
@@ -86,8 +102,8 @@ class _Request:
     talk: Talk
     messages: list[ModelMessage]
     parameters: ModelRequestParameters
-    bill: Bill | None
-    listener: Listener | None
+    listener: Listener | None = None
+    bill: Bill | None = None
     answer: ModelResponse | None = None
     text: str = ""
 

@@ -1,6 +1,7 @@
 """The limits on what one command may carry, checked before anything is stored."""
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from skep.policy.purse import check_amount
 from skep.records import limits
@@ -20,24 +21,32 @@ def check_entries(entries: Sequence[Entry]) -> None:
     What a person decides is recorded by the decision alone, so its key is refused here.
     """
     for entry in entries:
-        if entry.key.startswith(ASKED):
-            raise InvalidInput(f"A step key under {ASKED!r} belongs to a question to a person.")
-        _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(entry.key))
-        _check_text(entry.key, subject="step's key")
+        _check_key(entry.key)
         match entry:
             case Intent():
                 check_amount(entry.reserve)
             case Record():
                 _check_text(entry.value, subject="step's value")
-                _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, len(entry.value.encode()))
+                _bound("VALUE_BYTES_MAX", limits.VALUE_BYTES_MAX, _bytes_of(entry.value))
                 _check_paid(entry.usage, entry.payee)
             case Lapse():
                 _check_paid(entry.charge, entry.payee)
 
 
+@lru_cache(maxsize=1_024)
+def _check_key(key: str) -> None:
+    """Refuse a step's key; the agents of a swarm use the same ones, so each is looked at once."""
+    if key.startswith(ASKED):
+        raise InvalidInput(f"A step key under {ASKED!r} belongs to a question to a person.")
+    _bound("STEP_KEY_CHARS_MAX", limits.STEP_KEY_CHARS_MAX, len(key))
+    _check_text(key, subject="step's key")
+
+
 def _check_paid(amount: Amount | None, payee: str) -> None:
-    _check_text(payee, subject="name of who is paid")
-    check_amount(amount)
+    if payee:
+        _check_text(payee, subject="name of who is paid")
+    if amount is not None:
+        check_amount(amount)
 
 
 def check_asks(asks: Sequence[Ask]) -> None:
@@ -156,6 +165,11 @@ def _check_success(outcome: Succeeded) -> None:
         _check_text(artifact.name + artifact.media_type, subject="name of an artefact")
 
 
+def _bytes_of(text: str) -> int:
+    """Count the bytes of a text in UTF-8."""
+    return len(text) if text.isascii() else len(text.encode())
+
+
 def _size(value: Json, *, subject: str) -> int:
     return _measured(lambda: canonical(value), subject=subject)
 
@@ -163,7 +177,6 @@ def _size(value: Json, *, subject: str) -> int:
 def _measured(written: Callable[[], str], *, subject: str) -> int:
     """Count the bytes of what is written as it is stored; refuse what is no JSON."""
     try:
-        text = written()
-        return len(text) if text.isascii() else len(text.encode())
+        return _bytes_of(written())
     except (ValueError, TypeError, RecursionError) as error:
         raise InvalidInput(f"The {subject} is no JSON that can be stored: {error}.") from error

@@ -6,8 +6,12 @@ from skep.records.step import Effect, Intent, Lapse, Record, Step, StepState, St
 from skep.records.values import Json
 
 
-def judge_intent(step: Step | None, intent: Intent, *, current: bool, steps: int) -> StepVerdict:
-    """Decide whether the call of an intent may be made; `steps` counts those the run has.
+def judge_intent(
+    step: Step | None, intent: Intent, *, current: bool, steps: int, told: int = 0
+) -> StepVerdict:
+    """Decide whether the call of an intent may be made.
+
+    `steps` counts those the run has, `told` the messages of people that the swarm holds.
 
     An intent met again while open comes from an attempt that died: a call to be made once is
     then unknown for ever, any other is let out again. The class is that of the first announcement.
@@ -16,7 +20,7 @@ def judge_intent(step: Step | None, intent: Intent, *, current: bool, steps: int
     if not current:
         return StepVerdict.FENCED
     if step is None:
-        return StepVerdict.OPENED if steps < RUN_STEPS_MAX else StepVerdict.FULL
+        return _judge_new(intent, steps=steps, told=told)
     if step.fingerprint != intent.fingerprint:
         return StepVerdict.DIVERGED
     if step.state is StepState.RECORDED:
@@ -24,6 +28,13 @@ def judge_intent(step: Step | None, intent: Intent, *, current: bool, steps: int
     if step.intent == intent.intent:
         return StepVerdict.OPENED
     return StepVerdict.UNKNOWN if step.effect is Effect.ONCE else StepVerdict.OPENED
+
+
+def _judge_new(intent: Intent, *, steps: int, told: int) -> StepVerdict:
+    if steps >= RUN_STEPS_MAX:
+        return StepVerdict.FULL
+    is_heard = intent.told is None or told <= intent.told
+    return StepVerdict.OPENED if is_heard else StepVerdict.UNHEARD
 
 
 def judge_record(step: Step | None, record: Record, *, current: bool) -> StepVerdict:

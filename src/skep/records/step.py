@@ -59,6 +59,8 @@ class Intent:
     `key` is its logical path in the run, `fingerprint` the digest of the canonical request,
     `intent` a random id of this announcement: the same one sent twice is the same announcement.
     `reserve` is the most that it may take of the swarm's purse; None for a call that is free.
+    `told` counts the messages of people that the author of the call knows of: where the swarm
+    holds more, a new call is not opened, for it should be made with them; None where it is all one.
     """
 
     token: Token
@@ -67,6 +69,7 @@ class Intent:
     effect: Effect
     intent: str
     reserve: Amount | None = None
+    told: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +115,7 @@ class StepVerdict(StrEnum):
     RUN_STEPS_MAX steps. MISSING: no such intent, or the content of the value is not kept.
     WAITS: the call does not fit into the purse while others are under way. EMPTY: it does not fit
     with none under way, and the swarm is paused. LAPSED: what the call had reserved is settled.
+    UNHEARD: people told the swarm more than the call's author knows; hear it first.
     """
 
     OPENED = "opened"
@@ -125,6 +129,7 @@ class StepVerdict(StrEnum):
     WAITS = "waits"
     EMPTY = "empty"
     LAPSED = "lapsed"
+    UNHEARD = "unheard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

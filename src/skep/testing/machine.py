@@ -300,8 +300,8 @@ class StoreMachine(RuleBasedStateMachine):
     def announce(self, pick: int, key: str, *, effect: Effect, asks: str) -> None:
         """Announce a call."""
         token = _picked(self.grants, pick).token
-        name = f"i{token.attempt}"
-        announced = intent(token, key, asks=asks, effect=effect, name=name)
+        name, told = f"i{token.attempt}", (None, 0, 1)[pick % 3]
+        announced = intent(token, key, asks=asks, effect=effect, name=name, told=told)
         [answer] = self.all_of(lambda store: store.journal.write([announced]))
         self.intents.append((announced, answer))
 
@@ -313,7 +313,8 @@ class StoreMachine(RuleBasedStateMachine):
         told = replace(
             record(announced.token, announced.key, value=value), fingerprint=announced.fingerprint
         )
-        entries = [told, intent(announced.token, "next")] if goes_on else [told]
+        glance = [intent(told.token, "glance"), record(told.token, "glance", value=value)]
+        entries = [told, *glance, intent(told.token, "next", told=0)] if goes_on else [told]
         first, *_ = self.all_of(lambda store: store.journal.write(entries))
         if first.verdict is StepVerdict.RECORDED:
             [again] = self.unmoved(lambda store: store.journal.write([told]))

@@ -197,6 +197,7 @@ class Announcing(TypedDict, total=False):
     effect: Effect
     name: str
     reserve: Amount | None
+    told: int | None
 
 
 class Telling(TypedDict, total=False):
@@ -217,6 +218,7 @@ def intent(token: Token, key: str = "k", **fields: Unpack[Announcing]) -> Intent
         effect=fields.get("effect", Effect.PURE),
         intent=fields.get("name", "i"),
         reserve=fields.get("reserve"),
+        told=fields.get("told"),
     )
 
 

@@ -156,6 +156,7 @@ def entry_ask(entry: Entry) -> str:
     if isinstance(entry, Intent):
         fields |= {"effect": entry.effect, "intent": entry.intent}
         fields |= {"reserve": amount_text(entry.reserve)} if entry.reserve else {}
+        fields |= {"told": entry.told} if entry.told is not None else {}
     elif isinstance(entry, Lapse):
         fields |= {"ended": True, "charge": amount_text(entry.charge) or "", "payee": entry.payee}
     else:

@@ -76,8 +76,8 @@ class TaskLine:
 class RunLine:
     """What the journal knows of a task.
 
-    `told` counts the messages that its swarm holds, and `steps`, read where an entry finds no step
-    of its own, those of the run.
+    `told` counts the messages that its swarm holds, and `steps`, read where a step may be opened,
+    those of the run.
     """
 
     n: int
@@ -89,7 +89,7 @@ class RunLine:
     spent: str
     status: TaskStatus
     told: int
-    steps: int | None = None
+    steps: int
 
 
 def task_line(row: Row) -> TaskLine:

@@ -158,7 +158,7 @@ class SqliteJournal:
         """See `ports.store.Journal.write`."""
         check_entries(entries)
         return await self._desk.writer.ask(
-            lambda changes: [journal.write(changes, entry) for entry in entries], shares=True
+            lambda changes: journal.write(changes, entries), shares=True
         )
 
     async def read(self, ref: TaskRef, *, run: int) -> Sequence[Step]:

@@ -73,6 +73,23 @@ class JournalContract:
 
         assert [answer.verdict for answer in answers] == [V.OPENED, V.RECORDED, V.OPENED, V.FOUND]
 
+    async def test_one_call_takes_several_tasks(self, store: InspectableStore) -> None:
+        """Entries of one write may be of several tasks in turn, and of one step more than one."""
+        await submit(store, "s", task("a"), task("b"))
+        a, b = (await claim_one(store)).token, (await claim_one(store)).token
+
+        answers = await store.journal.write(
+            [intent(a), intent(b), record(a, value="a"), record(b, value="b"), intent(a, "next")]
+        )
+
+        assert [answer.verdict for answer in answers] == [V.OPENED] * 2 + [V.RECORDED] * 2 + [
+            V.OPENED
+        ]
+        [first, second] = await store.journal.read(a.ref, run=1)
+        assert (first.value, first.calls, second.state) == ('"a"', 1, StepState.OPEN)
+        [other] = await store.journal.read(b.ref, run=1)
+        assert (other.value, other.state) == ('"b"', StepState.RECORDED)
+
     async def test_a_recorded_call_is_not_made_again(self, store: InspectableStore) -> None:
         """After a takeover the intent of a recorded step answers FOUND with its value."""
         grant = await running(store)
@@ -295,12 +312,17 @@ class JournalContract:
     async def test_a_run_holds_a_limited_number_of_steps(self, store: InspectableStore) -> None:
         """At RUN_STEPS_MAX a new step is FULL; those that stand are still answered."""
         grant = await running(store)
+        keys = [f"k{i}" for i in range(RUN_STEPS_MAX - 1)]
         for start in range(0, RUN_STEPS_MAX, 2_000):
-            batch = [intent(grant.token, f"k{start + i}") for i in range(2_000)]
-            await store.journal.write(batch)
+            await store.journal.write([intent(grant.token, key) for key in keys[start:][:2_000]])
 
         answers = await store.journal.write(
-            [intent(grant.token, "one more"), intent(grant.token, "k7"), record(grant.token, "k8")]
+            [
+                intent(grant.token, "last"),
+                intent(grant.token, "one more"),
+                intent(grant.token, "k7"),
+                record(grant.token, "k8"),
+            ]
         )
 
-        assert [answer.verdict for answer in answers] == [V.FULL, V.OPENED, V.RECORDED]
+        assert [answer.verdict for answer in answers] == [V.OPENED, V.FULL, V.OPENED, V.RECORDED]

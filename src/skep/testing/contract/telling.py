@@ -79,6 +79,39 @@ class TellingContract:
 
         assert seen == [0, 1, 1, 1, 2, 2, 2]
 
+    async def test_no_call_is_opened_over_the_head_of_a_message(
+        self, store: InspectableStore
+    ) -> None:
+        """An intent that says what it knows is UNHEARD while the swarm was told more."""
+        await submit(store, "s", task("a"))
+        token = (await claim_one(store)).token
+        await steer(store, "s", M.TELL, text="Hurry")
+
+        [done, opened, closed] = await store.journal.write(
+            [intent(token, "k"), record(token, "k"), intent(token, "next", told=0)]
+        )
+
+        verdicts = (done.verdict, opened.verdict, closed.verdict)
+        assert verdicts == (StepVerdict.OPENED, StepVerdict.RECORDED, StepVerdict.UNHEARD)
+        assert closed.told == 1
+        assert [step.key for step in await store.journal.read(token.ref, run=1)] == ["k"]
+        assert (await write(store, intent(token, "next", told=1))).verdict is StepVerdict.OPENED
+
+    async def test_a_call_that_was_begun_is_not_told_to_listen(
+        self, store: InspectableStore
+    ) -> None:
+        """A known step answers as ever: it is bound to what it asked for."""
+        await submit(store, "s", task("a"))
+        token = (await claim_one(store)).token
+        await write(store, intent(token, "open", told=0))
+        await write(store, intent(token, "done", told=0))
+        await write(store, record(token, "done"))
+        await steer(store, "s", M.TELL, text="Hurry")
+
+        again = [await write(store, intent(token, key, told=0)) for key in ("open", "done")]
+
+        assert [answer.verdict for answer in again] == [StepVerdict.OPENED, StepVerdict.FOUND]
+
     async def test_a_known_step_tells_too(self, store: InspectableStore) -> None:
         """An answer with a recorded value counts the messages, and gives the value."""
         await submit(store, "s", task("a"))

@@ -7,6 +7,7 @@ local function open(ctx, ask, task, step)
   if not current(ctx, task, ask.token) then return {'fenced'} end
   if not step then
     if redis.call('HLEN', line_of(ask.token)) >= RUN_STEPS_MAX then return {'full'} end
+    if ask.told and redis.call('LLEN', base(task.id) .. ':told') > ask.told then return {'unheard'} end
     step = {key = ask.key, fingerprint = ask.fingerprint, effect = ask.effect, state = 'open',
       intent = ask.intent, calls = 1}
     local fit = purse.judge(ctx, task, ask)
