@@ -34,15 +34,21 @@ COPIED: Final = (
 SUITE: Final = "tests/contract/test_stores.py"
 KEEPING: Final = "tests/keeping/test_keeping.py"
 KEPT_MAIL: Final = "tests/keeping/test_keeping_mail.py"
+KEPT_TERMS: Final = "tests/keeping/test_keeping_terms.py"
 EXAMPLES: Final = {
     "Memory": [SUITE, "-k", "on-memory"],
-    "Redis": [SUITE, KEEPING, KEPT_MAIL, "-k", "on-redis or (test_keeping and redis)"],
+    "Redis": [
+        *(SUITE, KEEPING, KEPT_MAIL, KEPT_TERMS),
+        *("-k", "on-redis or (test_keeping and redis)"),
+    ],
     "Sqlite": [
-        *(SUITE, "tests/contract/test_sqlite_torn.py", KEEPING, KEPT_MAIL),
+        *(SUITE, "tests/contract/test_sqlite_torn.py", KEEPING, KEPT_MAIL, KEPT_TERMS),
         *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
     ],
 }
 NEAR: Final = {
+    "elect": "Elections or LeaderLeases or Mandates",
+    "terms": "Elections or LeaderLeases or Mandates",
     "mail": "Sending or Taking or Mail",
     "postroom": "Sending or Taking or Mail",
     "gates": "Rates or Places or Breakers or Rests",
@@ -65,7 +71,7 @@ NEAR: Final = {
     "submitting": "Submitting or Adding",
     "plans": "Submitting or Adding",
     "settling": "Settling or Crashes",
-    "leases": "Leases or Sweeping",
+    "leases": "Leases or Sweeping or Mandates",
     "expiry": "Leases or Sweeping",
     "fenc": "Fencing",
 }
@@ -101,6 +107,107 @@ class Bug:
 
 
 BUGS: Final = (
+    # --- elections ---
+    Bug(
+        name="term-not-grown",
+        file="policy/election.py",
+        old="term=max(stands.term if stands else 0, candidate.term) + 1,",
+        new="term=max(stands.term if stands else 0, candidate.term, 1),",
+        breaks="I14 Term: it grows strictly",
+    ),
+    Bug(
+        name="term-forgets-what-was-seen",
+        file="policy/election.py",
+        old="term=max(stands.term if stands else 0, candidate.term) + 1,",
+        new="term=(stands.term if stands else 0) + 1,",
+        breaks="I14 Term: after all that was seen",
+    ),
+    Bug(
+        name="any-mandate-of-the-node-counts",
+        file="policy/election.py",
+        old="return stands.mandate == mandate",
+        new="return stands.node == mandate.node",
+        breaks="I14 Term: a write under another term is refused",
+    ),
+    Bug(
+        name="resigned-leader-may-act",
+        file="policy/election.py",
+        old="if stands is None or stands.is_resigned or mandate.incarnation != incarnation:",
+        new="if stands is None or mandate.incarnation != incarnation:",
+        breaks="I14 Term: a resigned mandate is void",
+    ),
+    Bug(
+        name="leader-lease-of-another-day-stands",
+        file="policy/election.py",
+        old="return now < stands.expires_at <= now + 2 * stands.lease_s",
+        new="return now < stands.expires_at",
+        breaks="I35: a leader exists within two leases, when the clock was set back too",
+    ),
+    Bug(
+        name="memory-sweep-not-fenced-by-term",
+        file="drivers/memory/leases.py",
+        old="            fence(changes, mandate)\n            timed_out",
+        new="            timed_out",
+        breaks="I14 Term: checked in the operation that writes",
+    ),
+    Bug(
+        name="sqlite-term-not-checked",
+        file="drivers/sqlite/electing.py",
+        old="    if not election.may_act(stands, mandate, incarnation=changes.incarnation):\n"
+        "        raise",
+        new="    if stands is None:\n        raise",
+        breaks="I14 Term: checked in the operation that writes",
+    ),
+    Bug(
+        name="sqlite-duty-of-nobody",
+        file="drivers/sqlite/electing.py",
+        old="(run.duty, mandate.node, mandate.term, run.result,",
+        new="(run.duty, run.node, run.term, run.result,",
+        breaks="I14 Term: what was done is told of who did it",
+    ),
+    Bug(
+        name="redis-term-not-checked",
+        file="drivers/redis/functions/61_terms.lua",
+        old="    and row[2] == mandate.node and tonumber(row[3]) == mandate.term and row[4] == '0'",
+        new="    and row[2] == mandate.node and row[4] == '0'",
+        breaks="I14 Term: a write under another term is refused",
+    ),
+    Bug(
+        name="redis-term-not-grown",
+        file="drivers/redis/functions/61_terms.lua",
+        old="local term = math.max(tonumber(row[3] or 0), tonumber(args[4])) + 1",
+        new="local term = math.max(tonumber(row[3] or 1), tonumber(args[4]))",
+        breaks="I14 Term: it grows strictly",
+    ),
+    Bug(
+        name="redis-leader-resigned-in-vain",
+        file="drivers/redis/functions/61_terms.lua",
+        old="'resigned', '1', 'expires_at', ctx.stamp)",
+        new="'expires_at', ctx.stamp)",
+        breaks="I14 Term: a resigned mandate is void",
+    ),
+    Bug(
+        name="redis-reconcile-not-fenced-by-term",
+        file="drivers/redis/functions/80_leases.lua",
+        old="  local stale = fenced_by_term(args[2])\n  if stale then return stale end\n"
+        "  local ctx, mended",
+        new="  local ctx, mended",
+        breaks="I14 Term: checked in the operation that writes",
+    ),
+    Bug(
+        name="redis-restore-forgets-the-term",
+        file="drivers/redis/functions/95_backup.lua",
+        old="if key == 'skep:meta' or key == 'swarm:leader' then return false end",
+        new="if key == 'skep:meta' then return false end",
+        breaks="I14 Term: restores included",
+    ),
+    Bug(
+        name="sqlite-restore-forgets-the-term",
+        file="drivers/sqlite/keeping.py",
+        old="                    electing.carry_term(Db(old), Db(prepared))\n",
+        new="",
+        breaks="I14 Term: restores included",
+    ),
     # --- messages ---
     Bug(
         name="mail-line-jumped",

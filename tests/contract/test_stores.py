@@ -172,3 +172,15 @@ class TestDeadMail(contract.DeadMailContract):
 
 class TestKeptMail(contract.KeptMailContract):
     """What the store keeps of messages."""
+
+
+class TestElections(contract.ElectionContract):
+    """Elections in the store."""
+
+
+class TestLeaderLeases(contract.LeaderLeaseContract):
+    """Leases of leaders in the store."""
+
+
+class TestMandates(contract.MandateContract):
+    """Leaders' writes to the store."""

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+from skep.policy.election import LEADER_LEASE_S_MAX, LEADER_LEASE_S_MIN, TERM_MAX
 from skep.policy.purse import check_amount
 from skep.records import limits
 from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Order
 from skep.records.errors import InvalidInput, LimitExceeded
 from skep.records.gate import GateReport, Knock
+from skep.records.leadership import DutyRun
 from skep.records.outcome import Blocked, Settlement, Succeeded, reason_of
 from skep.records.purse import Amount
 from skep.records.step import Entry, Intent, Lapse, Record
@@ -135,6 +137,34 @@ def check_gate_reports(reports: Sequence[GateReport]) -> None:
             raise LimitExceeded(
                 limit="SECONDS_MAX", allowed=limits.SECONDS_MAX, actual=report.rest_s
             )
+
+
+def check_campaign(node: str, *, lease_s: float, seen: int) -> None:
+    """Refuse a candidate without a name, a lease that is none, or a term beyond all counting."""
+    if not node.strip():
+        raise InvalidInput("Who leads has a name.")
+    _bound("NAME_CHARS_MAX", limits.NAME_CHARS_MAX, len(node))
+    _check_text(node, subject="name of a node")
+    check_leader_lease(lease_s)
+    if not 0 <= seen < TERM_MAX:
+        raise InvalidInput(f"A term is a number from 0 to {TERM_MAX}.")
+
+
+def check_leader_lease(lease_s: float) -> None:
+    """Refuse a lease that no leader could keep, or that nobody could wait for."""
+    if not LEADER_LEASE_S_MIN <= lease_s <= LEADER_LEASE_S_MAX:
+        raise InvalidInput(
+            f"The lease of a leader is from {LEADER_LEASE_S_MIN:g} to {LEADER_LEASE_S_MAX:g} s."
+        )
+
+
+def check_duty_run(run: DutyRun) -> None:
+    """Refuse words about a duty that are too long, or that no store can keep."""
+    if not run.duty.strip():
+        raise InvalidInput("A duty has a name.")
+    _bound("NAME_CHARS_MAX", limits.NAME_CHARS_MAX, len(run.duty))
+    _bound("DUTY_RESULT_CHARS_MAX", limits.DUTY_RESULT_CHARS_MAX, len(run.result))
+    _check_text(run.duty + run.result, subject="result of a duty")
 
 
 def _check_gate(text: str) -> None:

@@ -8,6 +8,7 @@ from skep.records.approval import Approval
 from skep.records.event import Event
 from skep.records.gate import Gate
 from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held
 from skep.records.message import Posted
 from skep.records.step import Step
@@ -65,6 +66,8 @@ class Dump:
     gates: Sequence[Gate]
     told: Sequence[Told]
     messages: Sequence[Posted] = ()
+    leadership: Leadership | None = None
+    duties: Sequence[DutyRun] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

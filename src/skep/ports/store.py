@@ -15,11 +15,13 @@ from typing import Protocol
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
 from skep.ports.retention import Retention
+from skep.ports.terms import Led
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page
 from skep.records.ids import ApprovalId, SwarmId, TaskRef, WorkerId
+from skep.records.leadership import Mandate
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.outcome import Artifact, Settlement, SettleVerdict
@@ -107,15 +109,20 @@ class Leases(Protocol):
         """
         ...
 
-    async def sweep(self, *, limit: int = 256) -> Swept:
+    async def sweep(self, *, limit: int = 256, mandate: Mandate | None = None) -> Swept:
         """Do up to `limit` of each thing that is due: leases, timers, edges, time-outs, expiries.
 
-        Any number of processes may sweep at once; what it does is due whoever does it.
+        Any number of processes may sweep at once; what it does is due whoever does it. Who does it
+        as the leader says so: under a `mandate` that is not current it raises `StaleTerm`, and
+        nothing was done.
         """
         ...
 
-    async def reconcile(self) -> int:
-        """Rebuild the ready queues from the task records; returns how many seats were mended."""
+    async def reconcile(self, *, mandate: Mandate | None = None) -> int:
+        """Rebuild the ready queues from the task records; returns how many seats were mended.
+
+        A leader says its `mandate`, as for `sweep`.
+        """
         ...
 
 
@@ -282,7 +289,7 @@ class Beside(Protocol):
         ...
 
 
-class Store(Standing, Beside, Correspondence, AbstractAsyncContextManager["Store"], Protocol):
+class Store(Standing, Beside, Correspondence, Led, AbstractAsyncContextManager["Store"], Protocol):
     """One live store with all its ports; closing it waits for what was asked before."""
 
     @property

@@ -23,6 +23,7 @@
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
     │   ├── InboxFull           nobody reads an inbox that is full
     │   ├── Fenced              the lease behind a call is no longer current
+    │   ├── StaleTerm           a leader's write after another one was elected, or it resigned
     │   ├── Diverged            a step met its own journal with another request
     │   ├── StoreInUse          another process has a store open that was to be replaced
     │   ├── StoreNotEmpty       a restore met a store that it was not told to replace
@@ -341,6 +342,20 @@ class Fenced(Conflict):
     """The lease behind this call is no longer current; nothing was written."""
 
     code = "fenced"
+
+
+class StaleTerm(Conflict):
+    """A later term has begun, or the leader resigned; nothing was written."""
+
+    code = "stale_term"
+
+    def __init__(self, *, term: int, current: int) -> None:
+        super().__init__(
+            f"Term {term} is over, the store is in term {current}; nothing was written.",
+            hint="Another process leads now, or soon will; see: skep fleet leader",
+        )
+        self.term = term
+        self.current = current
 
 
 class Diverged(Conflict):

@@ -112,3 +112,6 @@ MESSAGES_KEPT_MAX: Final = 1_000
 
 MESSAGES_KEPT_S: Final = 3600.0
 """How long it keeps them."""
+
+DUTY_RESULT_CHARS_MAX: Final = 1_000
+"""What is kept of how a leader's duty went."""

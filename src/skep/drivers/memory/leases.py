@@ -7,9 +7,11 @@ from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.state import SwarmRow, TaskRow
 from skep.drivers.memory.steering import cancel
+from skep.drivers.memory.terms import fence
 from skep.policy.expiry import is_expired, lease_end, loss_of
 from skep.policy.fencing import is_current
 from skep.records.ids import WorkerId
+from skep.records.leadership import Mandate
 from skep.records.lease import Beat, BeatVerdict, Swept, Token
 from skep.records.swarm import ENDED
 from skep.records.task import TaskMove, TaskStatus
@@ -34,9 +36,10 @@ class MemoryLeases:
                 lose(changes, task, reason="its worker was started again")
             return len(held)
 
-    async def sweep(self, *, limit: int = 256) -> Swept:
+    async def sweep(self, *, limit: int = 256, mandate: Mandate | None = None) -> Swept:
         """See `ports.store.Leases.sweep`."""
         with self._desk.change() as changes:
+            fence(changes, mandate)
             timed_out = _time_out(changes, limit)
             lost, given_up = _take_back(changes, limit)
             return Swept(
@@ -48,9 +51,10 @@ class MemoryLeases:
                 expired=expire(changes, limit),
             )
 
-    async def reconcile(self) -> int:
+    async def reconcile(self, *, mandate: Mandate | None = None) -> int:
         """See `ports.store.Leases.reconcile`."""
         with self._desk.change() as changes:
+            fence(changes, mandate)
             return sum(_mend(changes, swarm) for swarm in changes.tables.swarms.values())
 
 

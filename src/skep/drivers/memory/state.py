@@ -13,6 +13,7 @@ from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
 from skep.records.gate import Gate
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held, Offer
 from skep.records.outcome import Artifact
 from skep.records.purse import UNTOUCHED, Purse, limits_text, with_limits
@@ -185,6 +186,8 @@ class Tables:
         self.gates: dict[str, Gate] = {}
         self.mail: dict[SwarmId, Mailroom] = {}
         self.mailed = 0
+        self.leadership: Leadership | None = None
+        self.duties: dict[str, DutyRun] = {}
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

@@ -10,6 +10,7 @@ from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.mailbox import MemoryMailbox, every_message
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
+from skep.drivers.memory.terms import MemoryTerms, every_duty
 from skep.drivers.memory.work import MemoryWork
 from skep.ports.inspection import Dump, Edge
 from skep.ports.store import Durability
@@ -33,6 +34,7 @@ class MemoryStore:
         self.retention = MemoryRetention(self._desk)
         self.gates = MemoryGates(self._desk)
         self.mailbox = MemoryMailbox(self._desk)
+        self.terms = MemoryTerms(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -71,6 +73,8 @@ class MemoryStore:
                 gates=every_gate(tables),
                 told=[told for swarm in swarms for told in swarm.told],
                 messages=every_message(tables),
+                leadership=tables.leadership,
+                duties=every_duty(tables),
             )
 
     async def forget_queues(self) -> None:

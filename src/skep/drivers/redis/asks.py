@@ -6,6 +6,7 @@ from typing import cast
 from skep.policy.references import of_entry, of_outcome, of_request, of_specs
 from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Order, Submission
+from skep.records.leadership import Mandate
 from skep.records.lease import Offer, Token
 from skep.records.outcome import (
     Blocked,
@@ -40,6 +41,15 @@ def token_json(token: Token) -> dict[str, Json]:
         "attempt": token.attempt,
         "nonce": token.nonce,
     }
+
+
+def mandate_ask(mandate: Mandate | None) -> str:
+    """A leader's mandate, or nothing where none is said; see `fenced_by_term` in 61_terms.lua."""
+    if mandate is None:
+        return ""
+    return canonical(
+        {"incarnation": mandate.incarnation, "node": mandate.node, "term": mandate.term}
+    )
 
 
 def submission_ask(submission: Submission, *, refused: bool) -> str:

@@ -11,6 +11,7 @@ After a start with an append-only file nothing is claimed (TORN) until the file 
 a file that ended inside a transaction would swallow all that is appended to it.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,12 +19,13 @@ from skep.drivers.redis.library import Library
 from skep.drivers.redis.line import Word
 from skep.drivers.redis.wire import Wire, rest
 from skep.ports.system import Chance
-from skep.records.errors import StoreError, StoreUnavailable
+from skep.records.errors import StaleTerm, StoreError, StoreUnavailable
 
 NO_FUNCTION: Final = "Function not found"
 STRANGER: Final = "STRANGER"
 TORN: Final = "TORN"
 RESTORING: Final = "RESTORING"
+STALE_TERM: Final = re.compile(r"STALE_TERM (\d+) (\d+)")
 INTRODUCTIONS_MAX: Final = 5
 REWRITER: Final = "skep:rewriter:"
 """One key for each start of the server: what an earlier one left of it in the file is void."""
@@ -129,6 +131,8 @@ class Life:
             return await self.roll_forward()
         if TORN in refusal.message:
             raise FileUnproved from None
+        if terms := STALE_TERM.search(refusal.message):
+            raise StaleTerm(term=int(terms[1]), current=int(terms[2])) from None
         raise refusal
 
     async def roll_forward(self) -> None:

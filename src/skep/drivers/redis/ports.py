@@ -38,6 +38,7 @@ from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import ArtifactNotFound, SkepError
 from skep.records.event import Cursor, Page, is_news
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
+from skep.records.leadership import Mandate
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -178,15 +179,15 @@ class RedisLeases:
         """See `ports.store.Leases.reclaim`."""
         return int(await self._desk.call("reclaim", worker))
 
-    async def sweep(self, *, limit: int = 256) -> Swept:
+    async def sweep(self, *, limit: int = 256, mandate: Mandate | None = None) -> Swept:
         """See `ports.store.Leases.sweep`."""
-        did = await self._desk.call("sweep", limit)
+        did = await self._desk.call("sweep", limit, asks.mandate_ask(mandate))
         names = ("lost", "given_up", "woken", "drained", "timed_out", "expired")
         return Swept(**dict(zip(names, did, strict=True)))
 
-    async def reconcile(self) -> int:
+    async def reconcile(self, *, mandate: Mandate | None = None) -> int:
         """See `ports.store.Leases.reconcile`."""
-        return int(await self._desk.call("reconcile"))
+        return int(await self._desk.call("reconcile", asks.mandate_ask(mandate)))
 
 
 class RedisJournal:

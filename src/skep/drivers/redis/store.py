@@ -23,6 +23,7 @@ from skep.drivers.redis.ports import (
     RedisWork,
 )
 from skep.drivers.redis.retention import RedisRetention
+from skep.drivers.redis.terms import RedisTerms, every_duty, last_election
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
@@ -54,6 +55,7 @@ class RedisStore:
         self.retention = RedisRetention(desk)
         self.gates = RedisGates(desk)
         self.mailbox = RedisMailbox(desk)
+        self.terms = RedisTerms(desk)
 
     @classmethod
     async def open(
@@ -115,7 +117,12 @@ class RedisStore:
         wire, incarnation = self.desk.wire, self.incarnation
         dumped = await reading.dump(wire, incarnation=incarnation, approvals=approvals)
         swarms = [swarm.id for swarm in dumped.swarms]
-        return replace(dumped, messages=await every_message(self.desk, swarms))
+        return replace(
+            dumped,
+            messages=await every_message(self.desk, swarms),
+            leadership=await last_election(wire),
+            duties=await every_duty(wire),
+        )
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""

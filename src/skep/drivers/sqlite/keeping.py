@@ -22,7 +22,7 @@ from typing import Any, Final
 import apsw
 
 from skep.drivers.landing import landing, scratch
-from skep.drivers.sqlite import leases
+from skep.drivers.sqlite import electing, leases
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
 from skep.drivers.sqlite.db import Db
@@ -102,6 +102,7 @@ class SqliteKeeper:
             with scratch(self._path, token=self._chance.uuid()) as beside:
                 restored = self._prepare(source, beside)
                 with closing(_connection(beside)) as prepared:
+                    electing.carry_term(Db(old), Db(prepared))
                     _overwrite(old, prepared)
         return replace(restored, replaced=replaced, aside=aside)
 

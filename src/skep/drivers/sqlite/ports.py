@@ -20,6 +20,7 @@ from skep.drivers.sqlite import (
     submitting,
 )
 from skep.drivers.sqlite.changes import WORK_TOPIC, Changes
+from skep.drivers.sqlite.electing import fenced
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.policy.bounds import (
@@ -39,6 +40,7 @@ from skep.records.command import Addition, Order, Receipt, Submission
 from skep.records.errors import SkepError
 from skep.records.event import Cursor, Page, Remark, is_news
 from skep.records.ids import ApprovalId, SwarmId, TaskRef, WorkerId
+from skep.records.leadership import Mandate
 from skep.records.lease import Beat, Grant, Offer, Swept, Token
 from skep.records.letter import DeadLetter
 from skep.records.limits import CLAIM_MAX, EVENTS_PAGE_MAX
@@ -139,13 +141,14 @@ class SqliteLeases:
         """See `ports.store.Leases.reclaim`."""
         return await self._desk.writer.ask(partial(leases.reclaim, worker=worker))
 
-    async def sweep(self, *, limit: int = 256) -> Swept:
+    async def sweep(self, *, limit: int = 256, mandate: Mandate | None = None) -> Swept:
         """See `ports.store.Leases.sweep`."""
-        return await self._desk.writer.ask(partial(leases.sweep, limit=limit))
+        command = partial(leases.sweep, limit=limit)
+        return await self._desk.writer.ask(fenced(command, mandate))
 
-    async def reconcile(self) -> int:
+    async def reconcile(self, *, mandate: Mandate | None = None) -> int:
         """See `ports.store.Leases.reconcile`."""
-        return await self._desk.writer.ask(leases.reconcile)
+        return await self._desk.writer.ask(fenced(leases.reconcile, mandate))
 
 
 class SqliteJournal:

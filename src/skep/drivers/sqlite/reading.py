@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from skep.drivers.sqlite import questions
+from skep.drivers.sqlite import electing, questions
 from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.holdings import contents
 from skep.drivers.sqlite.lines import (
@@ -156,6 +156,8 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             gates=every_gate(db),
             told=[each for of in seen for each in told(db, of.id, after=0)],
             messages=every_message(db),
+            leadership=electing.read(db),
+            duties=electing.duties(db),
         )
     finally:
         db.run("COMMIT")

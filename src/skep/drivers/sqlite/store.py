@@ -24,6 +24,7 @@ from skep.drivers.sqlite.ports import (
     SqliteWork,
 )
 from skep.drivers.sqlite.retention import SqliteRetention
+from skep.drivers.sqlite.terms import SqliteTerms
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
@@ -50,6 +51,7 @@ class SqliteStore:
         self.retention = SqliteRetention(desk)
         self.gates = SqliteGates(desk)
         self.mailbox = SqliteMailbox(desk)
+        self.terms = SqliteTerms(desk)
 
     @classmethod
     async def open(

@@ -16,6 +16,7 @@ from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.deadmail import DeadMailContract
 from skep.testing.contract.deciding import DecidingContract
+from skep.testing.contract.electing import ElectionContract, LeaderLeaseContract, MandateContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
 from skep.testing.contract.gates import (
@@ -58,16 +59,19 @@ __all__ = [
     "CrashContract",
     "DeadMailContract",
     "DecidingContract",
+    "ElectionContract",
     "FairnessContract",
     "FencingContract",
     "FullPurseContract",
     "HoldingsContract",
     "JournalContract",
     "KeptMailContract",
+    "LeaderLeaseContract",
     "LeasesContract",
     "LettersContract",
     "LogContract",
     "LostCallContract",
+    "MandateContract",
     "OrdersContract",
     "PatienceContract",
     "PlacesContract",

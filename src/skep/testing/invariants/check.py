@@ -7,6 +7,7 @@ from skep.records.ids import SwarmId
 from skep.testing.invariants.approvals import check_approvals
 from skep.testing.invariants.gates import check_gates
 from skep.testing.invariants.holdings import check_contents
+from skep.testing.invariants.leadership import check_leadership
 from skep.testing.invariants.logs import (
     check_bounds,
     check_journal,
@@ -47,6 +48,7 @@ def check(dump: Dump) -> None:
     check_gates(dump)
     check_told(dump)
     check_messages(dump)
+    check_leadership(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

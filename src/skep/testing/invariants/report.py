@@ -13,6 +13,7 @@ NAMES: Final = {
     11: "Reclaim",
     12: "Bounded attempts",
     13: "Hard deadline",
+    14: "Term",
     15: "Incarnation",
     17: "All or nothing",
     19: "Write once",

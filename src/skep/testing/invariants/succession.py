@@ -7,6 +7,7 @@ from skep.records.approval import ApprovalState
 from skep.records.ids import SwarmId
 from skep.records.step import StepState
 from skep.records.task import TERMINAL
+from skep.testing.invariants.leadership import check_terms
 from skep.testing.invariants.messages import check_mail_step
 from skep.testing.invariants.report import InvariantBroken, hold
 
@@ -19,6 +20,7 @@ def check_step(before: Dump, after: Dump) -> None:
     _check_approvals(before, after)
     _check_told(before, after)
     check_mail_step(before, after)
+    check_terms(before, after)
 
 
 def _check_events(before: Dump, after: Dump) -> None:

@@ -53,6 +53,8 @@
 -- skep:gates               set    gates that anybody knocked at or told of
 -- skep:gate:<name>         hash   breaker, rest, and `m:<rate>` -> busy until, promised until, seconds a unit
 -- skep:passes:<name>       hash   requests behind a gate -> since, until, tokens
+-- swarm:leader             hash   the last election: incarnation, node, term, since, expires_at, lease_s, resigned (61_terms.lua)
+-- skep:duties              hash   how each duty of a leader went last, as JSON
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

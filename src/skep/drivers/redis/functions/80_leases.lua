@@ -54,8 +54,10 @@ local function due_leases(ctx, limit)
   return due
 end
 
--- ARGV: now, limit. Answers {lost, given up, woken, drained, timed out, expired}.
+-- ARGV: now, limit, mandate. Answers {lost, given up, woken, drained, timed out, expired}.
 local function sweep(_, args)
+  local stale = fenced_by_term(args[3])
+  if stale then return stale end
   local ctx, limit = begin(args[1]), tonumber(args[2])
   local over = redis.call('ZRANGEBYSCORE', 'skep:deadlines', '-inf', '(' .. num(ctx.at), 'LIMIT', 0, limit)
   for _, id in ipairs(over) do
@@ -112,8 +114,11 @@ local function mend_dead(ctx, ids)
   end
 end
 
--- ARGV: now. Rebuilds ready queues and seats from the task records; answers how many were mended.
+-- ARGV: now, mandate. Rebuilds ready queues and seats from the task records; answers how many were
+-- mended.
 local function reconcile(_, args)
+  local stale = fenced_by_term(args[2])
+  if stale then return stale end
   local ctx, mended = begin(args[1]), 0
   local ids = redis.call('ZRANGE', 'swarm:index', 0, -1)
   for _, id in ipairs(redis.call('ZRANGE', 'skep:staged', 0, -1)) do ids[#ids + 1] = id end

@@ -113,7 +113,9 @@ local function commit(_, args)
 end
 
 local function is_ours(key)
-  if key == 'skep:meta' or string.sub(key, 1, 14) == 'skep:identity:' then return false end
+  -- The last election stays: what a restore brings in begins after its term.
+  if key == 'skep:meta' or key == 'swarm:leader' then return false end
+  if string.sub(key, 1, 14) == 'skep:identity:' then return false end
   return string.sub(key, 1, 6) == 'swarm:' or string.sub(key, 1, 5) == 'skep:'
 end
 

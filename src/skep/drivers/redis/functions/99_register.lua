@@ -28,6 +28,10 @@ redis.register_function('LIBRARY_acknowledge', served(mail.acknowledge))
 redis.register_function('LIBRARY_give_back_mail', served(mail.give_back))
 redis.register_function('LIBRARY_replay_mail', served(mail.replay))
 redis.register_function('LIBRARY_dead_mail', served(mail.dead))
+redis.register_function('LIBRARY_campaign', served(leading.campaign))
+redis.register_function('LIBRARY_renew_term', served(leading.renew))
+redis.register_function('LIBRARY_resign', served(leading.resign))
+redis.register_function('LIBRARY_note_duty', served(leading.note))
 redis.register_function('LIBRARY_put', served(put))
 redis.register_function('LIBRARY_drop', served(drop))
 redis.register_function('LIBRARY_forget', served(forget))
@@ -51,6 +55,9 @@ redis.register_function{
 }
 redis.register_function{
   function_name = 'LIBRARY_read_mail', callback = served(mail.read), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_leader', callback = served(leading.read), flags = {'no-writes'}
 }
 redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
