@@ -52,6 +52,7 @@ from skep.settings import (
     APPROVE_VARIABLE,
     BETWEEN_BYTES_VARIABLE,
     FIRST_BYTE_VARIABLE,
+    LEADER_LEASE_VARIABLE,
     LIMITS_VARIABLE,
     MAX_TOKENS_VARIABLE,
     MODEL_VARIABLE,
@@ -202,6 +203,12 @@ SETTINGS: Final = (
         "",
         "",
         "How long workers keep swarms that have ended: `30d`, `12h`. Unset: for ever.",
+    ),
+    (
+        LEADER_LEASE_VARIABLE,
+        "",
+        "",
+        "How long a leader leads after it last told the store. Unset: `30s`.",
     ),
     (
         APPROVE_VARIABLE,

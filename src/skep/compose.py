@@ -24,6 +24,9 @@ from skep.drivers.collector import eased_collector, set_aside
 from skep.drivers.identity import held_identity, is_identity_held, own_folder
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.caretaker import Caretaker
+from skep.hive.coordinator import Duty, SwarmCoordinator
+from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, Tidying
+from skep.hive.election import Elector
 from skep.hive.fleet import Fleet
 from skep.hive.postman import Postman
 from skep.hive.registry import SwarmRegistry
@@ -58,7 +61,8 @@ SLOTS: Final = 8
 class WorkerOptions:
     """How a process works: how many tasks at once, from which queues, under which identity.
 
-    `capabilities` are offered besides those of its agents; `listener` hears what models say.
+    `capabilities` are offered besides those of its agents; `listener` hears what models say. When
+    it comes to lead the fleet, `announces` has it tell every live swarm.
     """
 
     slots: int = SLOTS
@@ -68,6 +72,7 @@ class WorkerOptions:
     identity: WorkerId | None = None
     lease_s: float = LEASE_S
     witness: Witness = DEAF
+    announces: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,12 +182,15 @@ async def working(
             attempt=partial(attempt, bench=bench),
             witness=options.witness,
         )
-        scheduler, caretaker = TaskScheduler(fleet.store.leases), _caretaker(fleet, settings)
+        runtime = Runtime(
+            worker,
+            TaskScheduler(fleet.store.leases),
+            clock,
+            caretaker=_caretaker(fleet, settings),
+            coordinator=_coordinator(fleet, settings, identity, announces=options.announces),
+        )
         with eased_collector():
-            async with (
-                aclosing(performers),
-                Runtime(worker, scheduler, clock, caretaker=caretaker) as runtime,
-            ):
+            async with aclosing(performers), runtime:
                 yield runtime
 
 
@@ -205,6 +213,25 @@ def _caretaker(fleet: Fleet, settings: Settings) -> Caretaker | None:
     if keep_s is None:
         return None
     return Caretaker(retention=fleet.store.retention, clock=SystemClock(), keep_s=keep_s)
+
+
+def _coordinator(
+    fleet: Fleet, settings: Settings, node: WorkerId, *, announces: bool
+) -> SwarmCoordinator:
+    """Whoever leads the fleet from this process, when it is elected."""
+    store, clock = fleet.store, SystemClock()
+    lease_s = settings.leader_lease_s
+    elector = Elector(store.terms, clock, SystemChance(), node=node, lease_s=lease_s)
+    duties: list[Duty] = [
+        Sweeping(leases=store.leases),
+        Reconciling(leases=store.leases),
+        HealthWatch(registry=store.registry),
+    ]
+    if (caretaker := _caretaker(fleet, settings)) is not None:
+        duties.append(Tidying(caretaker=caretaker))
+    if announces:
+        duties.append(Announcement(messenger=fleet.messenger("", agent=node)))
+    return SwarmCoordinator(elector, store.terms, clock, duties=duties)
 
 
 def new_identity() -> WorkerId:

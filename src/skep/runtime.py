@@ -8,6 +8,7 @@ from types import FrameType
 from typing import Final, Self
 
 from skep.hive.caretaker import Caretaker
+from skep.hive.coordinator import SwarmCoordinator
 from skep.hive.scheduler import SWEEP_S, TaskScheduler
 from skep.hive.worker import Worker
 from skep.ports.system import Clock
@@ -23,7 +24,8 @@ TIDY_S: Final = 3600.0
 class Runtime:
     """Runs a worker, a scheduler and perhaps a caretaker; a context manager that owns their loops.
 
-    Leaving it hands back what runs and ends both.
+    A coordinator takes part in the elections of the fleet. Leaving hands the leadership over, hands
+    back what runs and ends all of them.
     """
 
     def __init__(
@@ -33,7 +35,9 @@ class Runtime:
         clock: Clock,
         *,
         caretaker: Caretaker | None = None,
+        coordinator: SwarmCoordinator | None = None,
     ) -> None:
+        self.coordinator = coordinator
         self._worker = worker
         self._scheduler = scheduler
         self._clock = clock
@@ -49,6 +53,8 @@ class Runtime:
         claiming, sweeping = group.create_task(self._work()), group.create_task(self._sweep())
         self._claiming = claiming
         self._stack.callback(self._stop, sweeping, group.create_task(self._tidy()))
+        if self.coordinator is not None:
+            await self._stack.enter_async_context(self.coordinator)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

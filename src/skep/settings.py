@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from skep.policy.election import LEADER_LEASE_S, LEADER_LEASE_S_MAX, LEADER_LEASE_S_MIN
 from skep.policy.limits import limits_from
 from skep.ports.web import Patience
 from skep.records.duration import seconds
@@ -18,6 +19,7 @@ STATE_FOLDER: Final = ".skep"
 STORE_VARIABLE: Final = "SKEP_STORE"
 MODEL_VARIABLE: Final = "SKEP_MODEL"
 RETENTION_VARIABLE: Final = "SKEP_RETENTION"
+LEADER_LEASE_VARIABLE: Final = "SKEP_LEADER_LEASE"
 TIER_VARIABLES: Final = {
     Tier.FAST: "SKEP_MODEL_FAST",
     Tier.BALANCED: "SKEP_MODEL_BALANCED",
@@ -80,6 +82,27 @@ class Settings:
             return seconds(text) if text else None
         except InvalidInput as error:
             raise InvalidInput(f"{RETENTION_VARIABLE}: {error.message}", hint=error.hint) from None
+
+    @property
+    def leader_lease_s(self) -> float:
+        """How long a leader leads after it last told the store.
+
+        Raises `InvalidInput` when the variable holds no length of time, or one out of bounds.
+        """
+        text = self.environment.get(LEADER_LEASE_VARIABLE)
+        if not text:
+            return LEADER_LEASE_S
+        try:
+            lease_s = seconds(text)
+        except InvalidInput as error:
+            message = f"{LEADER_LEASE_VARIABLE}: {error.message}"
+            raise InvalidInput(message, hint=error.hint) from None
+        if not LEADER_LEASE_S_MIN <= lease_s <= LEADER_LEASE_S_MAX:
+            raise InvalidInput(
+                f"{LEADER_LEASE_VARIABLE} is {text!r}, and must be from"
+                f" {LEADER_LEASE_S_MIN:g} to {LEADER_LEASE_S_MAX:g} seconds."
+            )
+        return lease_s
 
     @property
     def prices(self) -> Mapping[str, tuple[float, float]]:

@@ -245,6 +245,15 @@ MESSAGES: Final = (
     ),
 )
 
+FLEET: Final = (
+    Command(
+        name="leader",
+        target="skep.cli.fleet:leader",
+        help="Show which process leads, in which term, and how its duties went.",
+        examples=("skep fleet leader", "skep fleet leader --json"),
+    ),
+)
+
 AGENTS: Final = (
     Command(
         name="list",
@@ -327,6 +336,7 @@ FAMILIES: Final = (
     ),
     Family(name="approvals", help="Answer what tasks ask people.", commands=APPROVALS),
     Family(name="message", help="Send messages to swarms, and see them.", commands=MESSAGES),
+    Family(name="fleet", help="See how the processes of a store work together.", commands=FLEET),
     Family(name="store", help="Back the store up, and restore it.", commands=STORE),
     Family(name="agents", help="See which agents a plan can name.", commands=AGENTS),
 )

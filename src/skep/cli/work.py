@@ -121,6 +121,7 @@ def _options(asked: Asked, log: WorkLog) -> WorkerOptions:
         identity=WorkerId(asked.identity) if asked.identity else new_identity(),
         lease_s=asked.lease,
         witness=log,
+        announces=True,
     )
 
 

@@ -6,6 +6,7 @@ asked, and stops leading a third of the lease before the store would let anybody
 """
 
 from dataclasses import dataclass, replace
+from math import isinf
 from typing import Final
 
 from skep.records.ids import WorkerId
@@ -112,7 +113,7 @@ class Tenure:
     @property
     def ends_at(self) -> float:
         """When to believe in it no more."""
-        return self.asked_at + self.lease_s * (1 - MARGIN)
+        return self.asked_at + self.lease_s - self.lease_s * MARGIN
 
     def stands(self, now: float) -> bool:
         """Say whether its holder may believe that it leads.
@@ -136,13 +137,19 @@ def pause_s(tenure: Tenure | None, *, lease_s: float, now: float, jitter: float)
     return beat_s * (1 - JITTER + JITTER * jitter)
 
 
-def first_due_s(last: DutyRun | None, *, every_s: float, since: float, at_first_s: float) -> float:
+def first_due_s(
+    last: DutyRun | None, *, every_s: float, stands: Leadership, at_first_s: float
+) -> float:
     """How long after its election a leader first does a duty.
 
     A duty goes on where the leader before left it. One that nobody has done comes after its pause,
-    or after `at_first_s`, so that a process of a few seconds does not begin with the long ones.
+    or after `at_first_s`, so that a process of a few seconds does not begin with the long ones. One
+    without an end to its pause is done once in each term.
     """
+    if isinf(every_s):
+        is_done = last is not None and last.term == stands.term and not last.is_failure
+        return every_s if is_done else 0.0
     if last is None:
         return min(every_s, at_first_s)
-    age_s = max(0.0, since - last.at)
+    age_s = max(0.0, stands.since - last.at)
     return max(0.0, every_s - age_s)

@@ -113,5 +113,8 @@ MESSAGES_KEPT_MAX: Final = 1_000
 MESSAGES_KEPT_S: Final = 3600.0
 """How long it keeps them."""
 
+DUTIES_MAX: Final = 64
+"""Duties of one coordinator."""
+
 DUTY_RESULT_CHARS_MAX: Final = 1_000
 """What is kept of how a leader's duty went."""
