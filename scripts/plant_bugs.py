@@ -36,7 +36,7 @@ KEEPING: Final = "tests/keeping/test_keeping.py"
 KEPT_MAIL: Final = "tests/keeping/test_keeping_mail.py"
 KEPT_TERMS: Final = "tests/keeping/test_keeping_terms.py"
 EXAMPLES: Final = {
-    "Memory": [SUITE, "-k", "on-memory"],
+    "Memory": [SUITE, "tests/hive/test_election_world.py", "-k", "on-memory or election_world"],
     "Redis": [
         *(SUITE, KEEPING, KEPT_MAIL, KEPT_TERMS),
         *("-k", "on-redis or (test_keeping and redis)"),
@@ -142,6 +142,48 @@ BUGS: Final = (
         old="return now < stands.expires_at <= now + 2 * stands.lease_s",
         new="return now < stands.expires_at",
         breaks="I35: a leader exists within two leases, when the clock was set back too",
+    ),
+    Bug(
+        name="leader-believes-its-whole-lease",
+        file="policy/election.py",
+        old="return self.asked_at + self.lease_s - self.lease_s * MARGIN",
+        new="return self.asked_at + self.lease_s",
+        breaks="a leader stops before another one begins, whose clock is slower",
+    ),
+    Bug(
+        name="lease-counted-from-the-answer",
+        file="hive/election.py",
+        old="self._tenure = self._tenure_of(stands, asked_at)",
+        new="self._tenure = self._tenure_of(stands, self._clock.monotonic())",
+        breaks="a leader counts from before it asked",
+    ),
+    Bug(
+        name="terms-seen-are-forgotten",
+        file="hive/election.py",
+        old="self._seen = max(self._seen, term)",
+        new="self._seen = min(self._seen, term)",
+        breaks="I14 Term: after all that was seen",
+    ),
+    Bug(
+        name="who-was-succeeded-goes-on",
+        file="hive/coordinator.py",
+        old="            self.elector.depose(mandate)\n",
+        new="            pass\n",
+        breaks="a write that was refused ends the leadership",
+    ),
+    Bug(
+        name="duties-of-the-deposed-go-on",
+        file="hive/coordinator.py",
+        old="            await self._stop()\n            self._mandate = None\n",
+        new="            self._mandate = None\n",
+        breaks="what a leader does ends with its leadership",
+    ),
+    Bug(
+        name="who-leaves-keeps-the-lease",
+        file="hive/election.py",
+        old="return tenure is not None and await self._terms.resign(tenure.mandate)",
+        new="return tenure is not None",
+        breaks="who leaves hands over",
     ),
     Bug(
         name="memory-sweep-not-fenced-by-term",

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from skep.testing.gate_machine import GateMachine
 from skep.testing.harness import Harness
+from skep.testing.leader_machine import LeaderMachine
 from skep.testing.memory import MemoryHarness
 from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
@@ -45,7 +46,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(GateMachine, TellingMachine):
+    class Machine(GateMachine, TellingMachine, LeaderMachine):
         """The machine on one driver."""
 
         @override
