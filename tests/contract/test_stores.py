@@ -184,3 +184,15 @@ class TestLeaderLeases(contract.LeaderLeaseContract):
 
 class TestMandates(contract.MandateContract):
     """Leaders' writes to the store."""
+
+
+class TestNodes(contract.NodesContract):
+    """Nodes of the store."""
+
+
+class TestHosting(contract.HostingContract):
+    """Hosts of the store's swarms."""
+
+
+class TestAdoption(contract.AdoptionContract):
+    """Orphans of the store, and who adopts them."""

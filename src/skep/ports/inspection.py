@@ -11,6 +11,7 @@ from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held
 from skep.records.message import Posted
+from skep.records.node import Hosting, Node
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
@@ -68,6 +69,8 @@ class Dump:
     messages: Sequence[Posted] = ()
     leadership: Leadership | None = None
     duties: Sequence[DutyRun] = ()
+    nodes: Sequence[Node] = ()
+    hostings: Sequence[Hosting] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

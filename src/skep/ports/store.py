@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import Protocol
 
+from skep.ports.census import Registered
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
 from skep.ports.retention import Retention
@@ -289,7 +290,15 @@ class Beside(Protocol):
         ...
 
 
-class Store(Standing, Beside, Correspondence, Led, AbstractAsyncContextManager["Store"], Protocol):
+class Store(
+    Standing,
+    Beside,
+    Led,
+    Registered,
+    Correspondence,
+    AbstractAsyncContextManager["Store"],
+    Protocol,
+):
     """One live store with all its ports; closing it waits for what was asked before."""
 
     @property

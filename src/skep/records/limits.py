@@ -118,3 +118,9 @@ DUTIES_MAX: Final = 64
 
 DUTY_RESULT_CHARS_MAX: Final = 1_000
 """What is kept of how a leader's duty went."""
+
+HEARTBEAT_S_MAX: Final = 600.0
+"""The longest pause between two beats of a node."""
+
+HEARTBEATS_MISSED_MAX: Final = 3
+"""Beats of a node that may be missed before it counts as absent."""

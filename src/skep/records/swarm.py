@@ -92,6 +92,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         _M.RAISE: _S.INTERRUPTED,
         _M.CUT_SHORT: _S.INTERRUPTED,
         _M.TELL: _S.INTERRUPTED,
+        _M.RECOVER: _S.RECOVERING,
         _M.PAUSE: _S.PAUSED,
         _M.RESUME: _S.ACTIVE,
         **_ENDS,

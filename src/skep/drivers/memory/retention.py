@@ -102,6 +102,7 @@ def _remove(tables: Tables, row: SwarmRow) -> None:
     del tables.swarms[row.id]
     tables.uses.pop(row.id, None)
     tables.mail.pop(row.id, None)
+    tables.hostings.pop(row.id, None)
     for line in [line for line in tables.journal if line[0] == row.id]:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:

@@ -15,6 +15,7 @@ from skep.records.gate import Gate
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef, WorkerId
 from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held, Offer
+from skep.records.node import Hosting, Node, NodeId
 from skep.records.outcome import Artifact
 from skep.records.purse import UNTOUCHED, Purse, limits_text, with_limits
 from skep.records.step import Step
@@ -188,6 +189,8 @@ class Tables:
         self.mailed = 0
         self.leadership: Leadership | None = None
         self.duties: dict[str, DutyRun] = {}
+        self.nodes: dict[NodeId, Node] = {}
+        self.hostings: dict[SwarmId, Hosting] = {}
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

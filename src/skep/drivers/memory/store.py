@@ -3,6 +3,7 @@
 from typing import Self
 
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
+from skep.drivers.memory.census import MemoryCensus, every_hosting, every_node
 from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
@@ -35,6 +36,7 @@ class MemoryStore:
         self.gates = MemoryGates(self._desk)
         self.mailbox = MemoryMailbox(self._desk)
         self.terms = MemoryTerms(self._desk)
+        self.census = MemoryCensus(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -75,6 +77,8 @@ class MemoryStore:
                 messages=every_message(tables),
                 leadership=tables.leadership,
                 duties=every_duty(tables),
+                nodes=every_node(tables),
+                hostings=every_hosting(tables),
             )
 
     async def forget_queues(self) -> None:

@@ -15,6 +15,7 @@ from skep.policy.approving import step_value
 from skep.policy.breaker import BREAKER
 from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
+from skep.policy.hosting import BACK, LOST
 from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
@@ -83,6 +84,7 @@ def _tables() -> str:
     lines += [
         f"local EXPIRED_VALUE = {_quoted(step_value(Verdict.EXPIRED, by='', reason=''))}",
         f"local gating = {_table(f'{name} = {value}' for name, value in _gating().items())}",
+        f"local census = {_table(f'{name} = {value}' for name, value in _census().items())}",
         f"local MAIL_EXPIRED = {_quoted(EXPIRED)}",
         f"local MAIL_TRIED = {_quoted(TRIED)}",
         f"local PURSE_EMPTY = {_quoted(EMPTY)}",
@@ -110,6 +112,16 @@ def _gating() -> Mapping[str, str | float]:
         "OPEN_S_MAX": BREAKER.open_s_max,
         "PROBE_S": BREAKER.probe_s,
         "LOOK_S": BREAKER.look_s,
+    }
+
+
+def _census() -> Mapping[str, str | float]:
+    """What the functions about nodes and hosts take over from policy, in one table."""
+    return {
+        "LOST": _quoted(LOST),
+        "BACK": _set(BACK),
+        "MISSED_MAX": limits.HEARTBEATS_MISSED_MAX,
+        "HEARTBEAT_S_MAX": limits.HEARTBEAT_S_MAX,
     }
 
 

@@ -6,6 +6,7 @@ from typing import Final, Self
 
 from skep.drivers.bell import Bell, Watch
 from skep.drivers.redis import questions, reading
+from skep.drivers.redis.census import RedisCensus, every_hosting, every_node
 from skep.drivers.redis.gates import RedisGates
 from skep.drivers.redis.hints import Ears
 from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
@@ -56,6 +57,7 @@ class RedisStore:
         self.gates = RedisGates(desk)
         self.mailbox = RedisMailbox(desk)
         self.terms = RedisTerms(desk)
+        self.census = RedisCensus(desk)
 
     @classmethod
     async def open(
@@ -122,6 +124,8 @@ class RedisStore:
             messages=await every_message(self.desk, swarms),
             leadership=await last_election(wire),
             duties=await every_duty(wire),
+            nodes=await every_node(self.desk),
+            hostings=await every_hosting(self.desk),
         )
 
     async def forget_queues(self) -> None:

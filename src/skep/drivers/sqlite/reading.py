@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from skep.drivers.sqlite import electing, questions
 from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.holdings import contents
+from skep.drivers.sqlite.hosting import every_hosting, every_node
 from skep.drivers.sqlite.lines import (
     STEP_SEEN,
     SWARM_SEEN,
@@ -158,6 +159,8 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             messages=every_message(db),
             leadership=electing.read(db),
             duties=electing.duties(db),
+            nodes=every_node(db),
+            hostings=every_hosting(db),
         )
     finally:
         db.run("COMMIT")

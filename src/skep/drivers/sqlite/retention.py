@@ -29,6 +29,7 @@ OF_A_SWARM: Final = (
     ("told", "swarm, number", "swarm"),
     ("message", "n", "swarm"),
     ("inbox", "swarm, agent", "swarm"),
+    ("hosting", "swarm", "swarm"),
 )
 """What belongs to a swarm, in the order in which it goes: table, its key, and the column that
 names a task or the swarm. A new table of rows about tasks or swarms is one line here."""

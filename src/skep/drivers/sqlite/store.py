@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from skep.drivers.bell import Bell, Watch
 from skep.drivers.sqlite import reading
+from skep.drivers.sqlite.census import SqliteCensus
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
 from skep.drivers.sqlite.db import Db
@@ -52,6 +53,7 @@ class SqliteStore:
         self.gates = SqliteGates(desk)
         self.mailbox = SqliteMailbox(desk)
         self.terms = SqliteTerms(desk)
+        self.census = SqliteCensus(desk)
 
     @classmethod
     async def open(

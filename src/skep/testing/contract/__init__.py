@@ -12,6 +12,7 @@ from skep.testing.contract.adding import AddingContract
 from skep.testing.contract.asking import AskingContract
 from skep.testing.contract.blobs import BlobsContract
 from skep.testing.contract.capping import CappingContract
+from skep.testing.contract.census import AdoptionContract, HostingContract, NodesContract
 from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.deadmail import DeadMailContract
@@ -51,6 +52,7 @@ from skep.testing.contract.telling import TellingContract
 
 __all__ = [
     "AddingContract",
+    "AdoptionContract",
     "AskingContract",
     "BlobsContract",
     "BreakerContract",
@@ -64,6 +66,7 @@ __all__ = [
     "FencingContract",
     "FullPurseContract",
     "HoldingsContract",
+    "HostingContract",
     "JournalContract",
     "KeptMailContract",
     "LeaderLeaseContract",
@@ -72,6 +75,7 @@ __all__ = [
     "LogContract",
     "LostCallContract",
     "MandateContract",
+    "NodesContract",
     "OrdersContract",
     "PatienceContract",
     "PlacesContract",

@@ -5,6 +5,7 @@ from collections import defaultdict
 from skep.ports.inspection import Dump, RingSeat
 from skep.records.ids import SwarmId
 from skep.testing.invariants.approvals import check_approvals
+from skep.testing.invariants.census import check_census
 from skep.testing.invariants.gates import check_gates
 from skep.testing.invariants.holdings import check_contents
 from skep.testing.invariants.leadership import check_leadership
@@ -49,6 +50,7 @@ def check(dump: Dump) -> None:
     check_told(dump)
     check_messages(dump)
     check_leadership(dump)
+    check_census(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

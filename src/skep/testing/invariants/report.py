@@ -33,6 +33,9 @@ NAMES: Final = {
     41: "Gates",
     42: "Breaker",
     44: "Told",
+    57: "Census",
+    58: "Hosts",
+    59: "Adoption",
 }
 """The invariants of live state that a look at the store can prove."""
 

@@ -55,6 +55,7 @@
 -- skep:passes:<name>       hash   requests behind a gate -> since, until, tokens
 -- swarm:leader             hash   the last election: incarnation, node, term, since, expires_at, lease_s, resigned (61_terms.lua)
 -- skep:duties              hash   how each duty of a leader went last, as JSON
+-- skep:nodes, skep:hosted:<node>, ... nodes and hosts (66_census.lua)
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

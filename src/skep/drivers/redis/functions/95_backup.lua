@@ -87,6 +87,7 @@ local function index(_, args)
   end
   index_questions(side, id)
   mail.index(side, id)
+  census.index(side, id)
   if ENDED[row[1]] then return redis.call('ZADD', side .. 'skep:ended', row[2], id) end
   if row[3] ~= '' then
     local deadline = num(tonumber(row[3]) + tonumber(args[3]))

@@ -32,6 +32,12 @@ redis.register_function('LIBRARY_campaign', served(leading.campaign))
 redis.register_function('LIBRARY_renew_term', served(leading.renew))
 redis.register_function('LIBRARY_resign', served(leading.resign))
 redis.register_function('LIBRARY_note_duty', served(leading.note))
+redis.register_function('LIBRARY_enrol', served(census.enrol))
+redis.register_function('LIBRARY_beat', served(census.beat))
+redis.register_function('LIBRARY_leave', served(census.leave))
+redis.register_function('LIBRARY_host', served(census.host))
+redis.register_function('LIBRARY_call_roll', served(census.sweep))
+redis.register_function('LIBRARY_adopt', served(census.adopt))
 redis.register_function('LIBRARY_put', served(put))
 redis.register_function('LIBRARY_drop', served(drop))
 redis.register_function('LIBRARY_forget', served(forget))
@@ -52,6 +58,9 @@ redis.register_function{
 }
 redis.register_function{
   function_name = 'LIBRARY_plan_tasks', callback = served(plan_tasks), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_hosted', callback = served(census.hosted), flags = {'no-writes'}
 }
 redis.register_function{
   function_name = 'LIBRARY_read_mail', callback = served(mail.read), flags = {'no-writes'}
