@@ -263,7 +263,7 @@ BUGS: Final = (
     Bug(
         name="census-two-hosts-adopt-one-swarm",
         file="policy/hosting.py",
-        old="        if hosting.node != node:\n            return Adoption.SKIP\n",
+        old="        if hosting.node != node:\n            return Fate.SKIP\n",
         new="",
         breaks="I59 Adoption: one winner",
     ),

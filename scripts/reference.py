@@ -53,6 +53,8 @@ from skep.settings import (
     BETWEEN_BYTES_VARIABLE,
     FIRST_BYTE_VARIABLE,
     LEADER_LEASE_VARIABLE,
+    HEARTBEAT_S,
+    HEARTBEAT_VARIABLE,
     LIMITS_VARIABLE,
     MAX_TOKENS_VARIABLE,
     MODEL_VARIABLE,
@@ -209,6 +211,12 @@ SETTINGS: Final = (
         "",
         "",
         "How long a leader leads after it last told the store. Unset: `30s`.",
+    ),
+    (
+        HEARTBEAT_VARIABLE,
+        "",
+        f"`{HEARTBEAT_S:g}s`",
+        "How often a process says that it is there; lost after three times as long.",
     ),
     (
         APPROVE_VARIABLE,

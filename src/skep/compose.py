@@ -21,7 +21,7 @@ from skep.agent.catalog import read_catalog
 from skep.agent.function import ROSTER, FunctionPerformer, Roster
 from skep.agent.hints import Listener
 from skep.drivers.collector import eased_collector, set_aside
-from skep.drivers.identity import held_identity, is_identity_held, own_folder
+from skep.drivers.identity import held_identity, is_identity_held, own_folder, this_node
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.caretaker import Caretaker
 from skep.hive.coordinator import Duty, SwarmCoordinator
@@ -29,6 +29,7 @@ from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, T
 from skep.hive.election import Elector
 from skep.hive.fleet import Fleet
 from skep.hive.postman import Postman
+from skep.hive.presence import presence_of
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
@@ -62,7 +63,8 @@ class WorkerOptions:
     """How a process works: how many tasks at once, from which queues, under which identity.
 
     `capabilities` are offered besides those of its agents; `listener` hears what models say. When
-    it comes to lead the fleet, `announces` has it tell every live swarm.
+    it comes to lead the fleet, `announces` has it tell every live swarm. `foreground` is a swarm
+    that this process alone can bring on, and whose host it therefore is.
     """
 
     slots: int = SLOTS
@@ -73,6 +75,7 @@ class WorkerOptions:
     lease_s: float = LEASE_S
     witness: Witness = DEAF
     announces: bool = False
+    foreground: SwarmId | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +193,16 @@ async def working(
             coordinator=_coordinator(fleet, settings, identity, announces=options.announces),
         )
         with eased_collector():
-            async with aclosing(performers), runtime:
+            async with (
+                aclosing(performers),
+                presence_of(
+                    fleet.store,
+                    clock,
+                    node=this_node(offer, slots=options.slots, heartbeat_s=settings.heartbeat_s),
+                    foreground=options.foreground,
+                ),
+                runtime,
+            ):
                 yield runtime
 
 

@@ -13,6 +13,7 @@ from skep.ports.web import Patience
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput, ModelNotConfigured
 from skep.records.gate import Limits
+from skep.records.limits import HEARTBEAT_S_MAX
 from skep.records.role import BY_TIER, Tier
 
 STATE_FOLDER: Final = ".skep"
@@ -45,6 +46,10 @@ ANSWER_TOKENS_LIMIT: Final = 1_000_000
 """The most tokens that a setting may allow one answer."""
 
 APPROVE_VARIABLE: Final = "SKEP_APPROVE"
+
+HEARTBEAT_VARIABLE: Final = "SKEP_HEARTBEAT"
+HEARTBEAT_S: Final = 30.0
+"""How often a process of the fleet says that it is there."""
 
 KEYS_OF_PROVIDERS: Final = {
     "ANTHROPIC_API_KEY": "anthropic",
@@ -103,6 +108,18 @@ class Settings:
                 f" {LEADER_LEASE_S_MIN:g} to {LEADER_LEASE_S_MAX:g} seconds."
             )
         return lease_s
+
+    @property
+    def heartbeat_s(self) -> float:
+        """How often a process says that it is there. Raises `InvalidInput`."""
+        text = self.environment.get(HEARTBEAT_VARIABLE)
+        try:
+            found = seconds(text) if text else HEARTBEAT_S
+        except InvalidInput as error:
+            raise InvalidInput(f"{HEARTBEAT_VARIABLE}: {error.message}", hint=error.hint) from None
+        if found > HEARTBEAT_S_MAX:
+            raise InvalidInput(f"{HEARTBEAT_VARIABLE} is at most {HEARTBEAT_S_MAX:g} seconds.")
+        return found
 
     @property
     def prices(self) -> Mapping[str, tuple[float, float]]:

@@ -44,7 +44,7 @@ class Shell:
         done = subprocess.run(
             [sys.executable, "-m", "skep", *arguments],
             cwd=self.folder,
-            env={**self._environment(), **variables},
+            env={**self.variables(), **variables},
             input=stdin.encode(),
             capture_output=True,
             check=False,
@@ -62,7 +62,7 @@ class Shell:
             subprocess.Popen(
                 [sys.executable, "-m", "skep", *arguments],
                 cwd=self.folder,
-                env=self._environment(),
+                env=self.variables(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -70,7 +70,8 @@ class Shell:
             )
         )
 
-    def _environment(self) -> dict[str, str]:
+    def variables(self) -> dict[str, str]:
+        """Make the environment of its commands."""
         kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}  # noqa: TID251 - what a process needs
         return {**kept, "LC_ALL": "C.UTF-8", **self.environment}
 

@@ -65,6 +65,7 @@ async def work_on(
         slots=foreground.slots,
         queues=frozenset({run_queue(handle.id), *(task.spec.queue for task in tasks)}),
         identity=run_identity(handle.id),
+        foreground=handle.id,
         listener=Murmur(board) if foreground.stage and is_live(foreground.stage) else None,
     )
     heading = heading_of(await handle.state(), foreground.settings, foreground.fleet)

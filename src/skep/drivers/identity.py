@@ -3,11 +3,17 @@
 import fcntl
 import os
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from socket import gethostname
+from typing import Final
 
 from skep.records.errors import IdentityInUse, StoreUnsafe
 from skep.records.ids import WorkerId
+from skep.records.lease import Offer
+from skep.records.node import Node, NodeId
+
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 
 
 @contextmanager
@@ -38,6 +44,23 @@ def is_identity_held(folder: Path, worker: WorkerId) -> bool:
             return False
     except IdentityInUse:
         return True
+
+
+def this_node(offer: Offer, *, slots: int, heartbeat_s: float) -> Node:
+    """Say of this process where it runs and what it offers; its worker names it."""
+    boot = ""
+    with suppress(OSError):
+        boot = BOOT_ID.read_text().strip()
+    return Node(
+        id=NodeId(offer.worker),
+        host=gethostname(),
+        pid=os.getpid(),
+        boot=boot,
+        queues=tuple(sorted(offer.queues)),
+        capabilities=tuple(sorted(offer.capabilities)),
+        slots=slots,
+        heartbeat_s=heartbeat_s,
+    )
 
 
 def own_folder(folder: Path) -> Path:

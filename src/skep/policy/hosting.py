@@ -21,8 +21,8 @@ BACK: Final = frozenset({SwarmMove.RESUME, SwarmMove.PAUSE, SwarmMove.RECOVER})
 """The moves that lead out of `interrupted` without ending the swarm."""
 
 
-class Adoption(StrEnum):
-    """What adopting a swarm comes to."""
+class Fate(StrEnum):
+    """What becomes of an orphan when somebody adopts."""
 
     DROP = "drop"
     TAKE = "take"
@@ -69,21 +69,21 @@ def loss_of(status: SwarmStatus) -> SwarmMove | None:
     return SwarmMove.INTERRUPT if status in INTERRUPTED_BY_LOSS else None
 
 
-def adoption(
+def fate_of(
     hosting: Hosting, status: SwarmStatus, *, node: NodeId, has_moved: bool = False
-) -> Adoption:
+) -> Fate:
     """Say what a node that adopts does with a swarm.
 
     `has_moved` says whether the swarm left `interrupted` since its host was lost: then it is
     where a person or another process brought it, and only gets a host.
     """
     if status in ENDED:
-        return Adoption.DROP
+        return Fate.DROP
     if hosting.state is HostState.ADOPTING:
         if hosting.node != node:
-            return Adoption.SKIP
-        return Adoption.AGAIN if status is SwarmStatus.RECOVERING else Adoption.DONE
+            return Fate.SKIP
+        return Fate.AGAIN if status is SwarmStatus.RECOVERING else Fate.DONE
     is_ours = hosting.seq > 0 and not has_moved
     if status is SwarmStatus.INTERRUPTED and is_ours:
-        return Adoption.RECOVER
-    return Adoption.TAKE
+        return Fate.RECOVER
+    return Fate.TAKE

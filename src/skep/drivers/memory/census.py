@@ -10,9 +10,9 @@ from skep.drivers.memory.state import SwarmRow, Tables
 from skep.policy.hosting import (
     BACK,
     LOST,
-    Adoption,
-    adoption,
+    Fate,
     check_node,
+    fate_of,
     is_absent,
     loss_of,
     until_of,
@@ -177,15 +177,15 @@ def _adopt(changes: Changes, hosting: Hosting, node: NodeId) -> bool:
     tables = changes.tables
     row = tables.swarms[hosting.swarm]
     has_moved = _has_moved(row, hosting.seq)
-    does = adoption(hosting, row.status, node=node, has_moved=has_moved)
-    if does is Adoption.DROP:
+    does = fate_of(hosting, row.status, node=node, has_moved=has_moved)
+    if does is Fate.DROP:
         del tables.hostings[row.id]
-    elif does is Adoption.RECOVER:
+    elif does is Fate.RECOVER:
         changes.move_swarm(row, SwarmMove.RECOVER, reason=f"adopted by {node}")
         tables.hostings[row.id] = replace(hosting, node=node, state=HostState.ADOPTING)
-    elif does in (Adoption.TAKE, Adoption.DONE):
+    elif does in (Fate.TAKE, Fate.DONE):
         tables.hostings[row.id] = replace(hosting, node=node, state=HostState.HOSTED, seq=0)
-    return does in (Adoption.RECOVER, Adoption.AGAIN)
+    return does in (Fate.RECOVER, Fate.AGAIN)
 
 
 def _has_moved(row: SwarmRow, seq: int) -> bool:

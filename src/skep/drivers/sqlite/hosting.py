@@ -4,7 +4,7 @@ from typing import Final, cast
 
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.db import Db, Row
-from skep.policy.hosting import BACK, LOST, Adoption, adoption, is_absent, loss_of, until_of
+from skep.policy.hosting import BACK, LOST, Fate, fate_of, is_absent, loss_of, until_of
 from skep.records.errors import NodeAbsent, SkepError, SwarmNotFound
 from skep.records.ids import SwarmId
 from skep.records.node import Hosting, HostState, Missed, Node, NodeId
@@ -149,16 +149,16 @@ def _adopt(changes: Changes, hosting: Hosting, node: NodeId) -> bool:
     """Adopt a swarm if it may be; says whether it is recovering under the node."""
     sheet = changes.find_sheet(hosting.swarm)
     has_moved = changes.db.value(MOVED, (sheet.n, hosting.seq)) is not None
-    does = adoption(hosting, sheet.status, node=node, has_moved=has_moved)
-    if does is Adoption.DROP:
+    does = fate_of(hosting, sheet.status, node=node, has_moved=has_moved)
+    if does is Fate.DROP:
         _drop(changes, sheet.n)
-    elif does is Adoption.RECOVER:
+    elif does is Fate.RECOVER:
         told = {"reason": f"adopted by {node}"}
         changes.move_swarm(sheet, SwarmMove.RECOVER, told=told)
         changes.db.run(KEEP, (sheet.n, node, True, HostState.ADOPTING, hosting.seq))
-    elif does in (Adoption.TAKE, Adoption.DONE):
+    elif does in (Fate.TAKE, Fate.DONE):
         changes.db.run(KEEP, (sheet.n, node, True, HostState.HOSTED, 0))
-    return does in (Adoption.RECOVER, Adoption.AGAIN)
+    return does in (Fate.RECOVER, Fate.AGAIN)
 
 
 def _drop(changes: Changes, n: int) -> None:
