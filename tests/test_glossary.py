@@ -16,6 +16,7 @@ import skep.records
 from skep.ports.store import Durability
 from skep.records.errors import SkepError
 from skep.records.outcome import ErrorClass
+from skep.records.placement import Placement
 from skep.records.role import Tier
 from skep.records.step import Effect, StepState
 from skep.records.swarm import Mode, Strategy, SwarmStatus
@@ -35,6 +36,7 @@ SETS: Final = (
     Tier,
     Durability,
     ErrorClass,
+    Placement,
 )
 SECOND_WORDS: Final = {
     "job": "task",

@@ -21,7 +21,7 @@ from skep.testing.acts import ask, claim_one, decide, events, settle, steer, sub
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.memory import MemoryHarness
-from skep.testing.samples import addition, failed, intent, lapsed, offer, record, retried, task
+from skep.testing.samples import distribution, failed, intent, lapsed, offer, record, retried, task
 
 REPO: Final = Path(__file__).parents[1]
 REFERENCE: Final = REPO / "docs" / "reference"
@@ -141,9 +141,9 @@ async def orders(store: Store) -> None:
 
 
 async def a_growing_plan(store: Store) -> None:
-    """Add to an open plan, close it, and let it complete."""
+    """Distribute a task to an open plan, close it, and let it complete."""
     await submit(store, "open", sealed=False)
-    await store.work.add([addition("open", task("c"))])
+    await store.placing.distribute([distribution()])
     await steer(store, "open", SwarmMove.SEAL)
     [grant] = await store.work.claim(offer(), limit=1)
     await succeed(store, grant)

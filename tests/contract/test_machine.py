@@ -14,9 +14,9 @@ from skep.testing.census_machine import CensusMachine
 from skep.testing.harness import Harness
 from skep.testing.leader_machine import LeaderMachine
 from skep.testing.memory import MemoryHarness
+from skep.testing.placing_machine import PlacingMachine
 from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
-from skep.testing.telling_machine import TellingMachine
 
 FOLDER: Final = Path("/dev/shm")
 """A file system in memory where there is one: the machine crashes processes, not disks."""
@@ -46,7 +46,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(TellingMachine, LeaderMachine, CensusMachine):
+    class Machine(PlacingMachine, TellingMachine, LeaderMachine, CensusMachine):
         """The machine on one driver."""
 
         @override

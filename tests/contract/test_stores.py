@@ -196,3 +196,7 @@ class TestHosting(contract.HostingContract):
 
 class TestAdoption(contract.AdoptionContract):
     """Orphans of the store, and who adopts them."""
+
+
+class TestPlacing(contract.PlacingContract):
+    """Finding a swarm for a task in the store."""

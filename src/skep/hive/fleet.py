@@ -11,6 +11,7 @@ from skep.agent.spawning import add_all
 from skep.hive.deciding import decide
 from skep.hive.messenger import SwarmMessenger
 from skep.hive.orders import Ordered, give
+from skep.hive.placing import distribute
 from skep.hive.planner import Planner, draft
 from skep.hive.postman import Postman
 from skep.hive.registry import SwarmRegistry
@@ -28,6 +29,7 @@ from skep.records.ids import ApprovalId, SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter
 from skep.records.message import Address
 from skep.records.outcome import Artifact
+from skep.records.placement import Distribution, Placed, Placement
 from skep.records.purse import NANO, UNLIMITED, Budget
 from skep.records.role import OFFLINE
 from skep.records.swarm import (
@@ -70,6 +72,7 @@ class Asked(Spending, total=False):
     workspace: str | None
     model: str | None
     metadata: Mapping[str, Json]
+    capabilities: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,27 @@ class Fleet:
         if queue is not None:
             plan = replace(plan, tasks=tuple(replace(task, queue=queue) for task in plan.tasks))
         return self.swarm(await self.registry.register(request, plan, swarm=swarm))
+
+    async def distribute(
+        self,
+        task: TaskSpec,
+        *,
+        placement: Placement = Placement.LEAST_LOADED,
+        needs: Sequence[str] = (),
+        by: str = "",
+        command: str | None = None,
+    ) -> Placed:
+        """Add a task to the open swarm that fits best, and say which and why.
+
+        The same `command` again places nothing twice. With `Placement.CAPABILITY` only a swarm that
+        declared all of `needs` is chosen. Raises `NoSwarmFits`, `PlanRefused` and its kinds, or
+        `CommandConflict`.
+        """
+        named = command or self.registry.chance.uuid()
+        asked = Distribution(
+            command=named, task=task, placement=placement, needs=frozenset(needs), by=by
+        )
+        return await distribute(self.store, asked)
 
     def swarm(self, swarm: str) -> "SwarmHandle":
         """Take hold of a swarm by its id; that it exists shows at the first question."""

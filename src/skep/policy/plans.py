@@ -1,6 +1,6 @@
 """Which plans can be stored: names, limits, known dependencies, no cycle."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 
@@ -43,8 +43,18 @@ def check_request(request: SwarmRequest) -> None:
     _within("SWARM_AGENTS_MAX", (1, limits.SWARM_AGENTS_MAX), request.max_agents)
     _within("PRIORITY_MAX", (0, limits.PRIORITY_MAX), request.priority)
     check_budget(request.budget)
+    check_capabilities(request.capabilities)
     if request.timeout_s is not None:
         _within("SECONDS_MAX", (0, limits.SECONDS_MAX), request.timeout_s)
+
+
+def check_capabilities(names: Collection[str]) -> None:
+    """Refuse capabilities of a swarm that are no names, too long or too many."""
+    _bound("CAPABILITIES_MAX", limits.CAPABILITIES_MAX, len(names))
+    for name in names:
+        if not is_name(name):
+            raise PlanRefused(f"{name!r} is no valid name of a capability.")
+        _bound("NAME_CHARS_MAX", limits.NAME_CHARS_MAX, len(name))
 
 
 def check_tasks(tasks: Sequence[TaskSpec], *, known: AbstractSet[TaskKey]) -> None:

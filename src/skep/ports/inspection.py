@@ -12,6 +12,7 @@ from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held
 from skep.records.message import Posted
 from skep.records.node import Hosting, Node
+from skep.records.placement import Candidate, Choice
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
@@ -71,6 +72,8 @@ class Dump:
     duties: Sequence[DutyRun] = ()
     nodes: Sequence[Node] = ()
     hostings: Sequence[Hosting] = ()
+    open_swarms: Sequence[Candidate] = ()
+    choices: Sequence[tuple[TaskRef, Choice]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ from typing import Protocol
 from skep.ports.census import Registered
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
+from skep.ports.placing import Fleetwide
 from skep.ports.retention import Retention
 from skep.ports.terms import Led
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
@@ -295,6 +296,7 @@ class Store(
     Beside,
     Led,
     Registered,
+    Fleetwide,
     Correspondence,
     AbstractAsyncContextManager["Store"],
     Protocol,

@@ -74,8 +74,11 @@ def spec_from(text: str) -> TaskSpec:
 
 
 def request_json(request: SwarmRequest) -> dict[str, Json]:
-    """Write a request as a JSON object."""
-    return cast("dict[str, Json]", _request().dump_python(request, mode="json"))
+    """Write a request as a JSON object; without capabilities as it was before there were any."""
+    told = cast("dict[str, Json]", _request().dump_python(request, mode="json"))
+    if not request.capabilities:
+        del told["capabilities"]
+    return told
 
 
 def request_from(text: str) -> SwarmRequest:

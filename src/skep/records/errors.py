@@ -23,6 +23,7 @@
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
     │   ├── InboxFull           nobody reads an inbox that is full
+    │   ├── NoSwarmFits         no open swarm can take a distributed task
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── StaleTerm           a leader's write after another one was elected, or it resigned
     │   ├── Diverged            a step met its own journal with another request
@@ -40,6 +41,7 @@ Each class has a stable `code`, an HTTP status (RFC 9457) and a JSON-RPC code. T
 first line is the message where none is given; `hint` says what to do about it.
 """
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -350,6 +352,25 @@ class InboxFull(Conflict):
         )
         self.to = to
         self.allowed = allowed
+
+
+class NoSwarmFits(Conflict):
+    """No open swarm can take the task."""
+
+    code = "no_swarm_fits"
+
+    def __init__(self, *, task: str, needs: Sequence[str], missing: Sequence[str]) -> None:
+        why = "none is active and open"
+        if missing:
+            why = f"nobody declared {', '.join(missing)}"
+        elif needs:
+            why = f"none has all of {', '.join(needs)}"
+        super().__init__(
+            f"No swarm can take task {task!r}: {why}.",
+            hint="Submit a swarm with an open plan (sealed=False) and the capabilities it takes.",
+        )
+        self.task = task
+        self.missing = tuple(missing)
 
 
 class Fenced(Conflict):

@@ -134,7 +134,7 @@ class SwarmRequest:
     `timeout_s` is the time the whole swarm has, counted from its start and again from each resume;
     `charter` is the digest of the blob that holds the roles, tool schemas and settings the swarm
     began with; `budget` what it may spend, None for as much as it likes: as it was asked for, and
-    in a grant as it stands now.
+    in a grant as it stands now; `capabilities` what it is good at, for the placement of that name.
     """
 
     objective: str
@@ -148,6 +148,7 @@ class SwarmRequest:
     charter: str | None = None
     metadata: Mapping[str, Json] = field(default_factory=dict[str, Json])
     budget: Budget | None = None
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from skep.records.ids import ApprovalId, SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
 from skep.records.limits import SWARM_AGENTS_MAX
 from skep.records.outcome import ErrorClass, Failed, Failure, Retried
+from skep.records.placement import Distribution, Placement
 from skep.records.purse import Amount, Budget
 from skep.records.step import Effect, Intent, Lapse, Record
 from skep.records.swarm import Plan, SwarmMove, SwarmRequest
@@ -40,6 +41,7 @@ class RequestFields(TypedDict, total=False):
     max_agents: int
     timeout_s: float | None
     budget: Budget | None
+    capabilities: tuple[str, ...]
 
 
 class OrderFields(TypedDict, total=False):
@@ -131,6 +133,19 @@ def addition(
         swarm=SwarmId(swarm),
         tasks=tasks,
         token=token,
+    )
+
+
+def distribution(
+    *needs: str, key: str = "d", placement: Placement = Placement.LEAST_LOADED, command: str = ""
+) -> Distribution:
+    """Ask for a task in whichever swarm comes first; the command is made from its key."""
+    return Distribution(
+        command=command or f"distribute-{key}",
+        task=task(key),
+        placement=placement,
+        needs=frozenset(needs),
+        by="tests",
     )
 
 

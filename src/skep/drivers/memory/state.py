@@ -17,6 +17,7 @@ from skep.records.leadership import DutyRun, Leadership
 from skep.records.lease import Held, Offer
 from skep.records.node import Hosting, Node, NodeId
 from skep.records.outcome import Artifact
+from skep.records.placement import Choice
 from skep.records.purse import UNTOUCHED, Purse, limits_text, with_limits
 from skep.records.step import Step
 from skep.records.swarm import Swarm, SwarmRequest, SwarmStatus
@@ -51,6 +52,7 @@ class TaskRow:
     downs: dict[TaskKey, bool] = field(default_factory=dict[TaskKey, bool])
     ups: list[TaskKey] = field(default_factory=list[TaskKey])
     artifacts: tuple[Artifact, ...] = ()
+    choice: Choice | None = None
 
     @property
     def lane(self) -> str:
@@ -191,6 +193,7 @@ class Tables:
         self.duties: dict[str, DutyRun] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.hostings: dict[SwarmId, Hosting] = {}
+        self.last_placed: SwarmId | None = None
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

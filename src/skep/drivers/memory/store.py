@@ -9,6 +9,7 @@ from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.mailbox import MemoryMailbox, every_message
+from skep.drivers.memory.placing import MemoryPlacing, choices, open_swarms
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
 from skep.drivers.memory.terms import MemoryTerms, every_duty
@@ -37,6 +38,7 @@ class MemoryStore:
         self.mailbox = MemoryMailbox(self._desk)
         self.terms = MemoryTerms(self._desk)
         self.census = MemoryCensus(self._desk)
+        self.placing = MemoryPlacing(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -79,6 +81,8 @@ class MemoryStore:
                 duties=every_duty(tables),
                 nodes=every_node(tables),
                 hostings=every_hosting(tables),
+                open_swarms=open_swarms(tables),
+                choices=choices(tables),
             )
 
     async def forget_queues(self) -> None:

@@ -60,7 +60,8 @@ class MemoryWork:
         """See `ports.store.Work.add`."""
         with self._desk.change() as changes:
             return [
-                _once(changes, addition, partial(_add, changes, addition)) for addition in additions
+                _once(changes, addition, partial(add_tasks, changes, addition))
+                for addition in additions
             ]
 
     async def claim(self, offer: Offer, *, limit: int, patience_s: float = 0.0) -> Sequence[Grant]:
@@ -167,7 +168,8 @@ def _submit(changes: Changes, submission: Submission) -> None:
             changes.release(row)
 
 
-def _add(changes: Changes, addition: Addition) -> None:
+def add_tasks(changes: Changes, addition: Addition, **told: Json) -> None:
+    """Add tasks to a live swarm, with what the event tells besides; raises why they cannot be."""
     swarm = changes.tables.swarm(addition.swarm)
     spawner = _spawner(changes, swarm, addition)
     present = {key: row.status for key, row in swarm.tasks.items()}
@@ -180,6 +182,7 @@ def _add(changes: Changes, addition: Addition) -> None:
     data: dict[str, Json] = {
         "tasks": list[Json](row.ref.key for row in rows),
         "by": spawner.ref.key if spawner else None,
+        **told,
     }
     changes.move_swarm(swarm, SwarmMove.EXTEND, **data)
     for row in rows:

@@ -53,10 +53,11 @@ def receipt_of(
         case "EXISTS":
             return CommandConflict(f"Swarm {swarm} exists already.")
         case _:
-            return _refusal(verdict, rest, swarm)
+            return refusal_of(verdict, rest, swarm)
 
 
-def _refusal(verdict: str, rest: Sequence[str], swarm: SwarmId) -> SkepError:
+def refusal_of(verdict: str, rest: Sequence[str], swarm: SwarmId) -> SkepError:
+    """Read why tasks cannot be added."""
     match verdict:
         case "NOSWARM":
             return SwarmNotFound(swarm=swarm)
@@ -113,7 +114,7 @@ def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError
                 hint="Wait until it has ended, or cancel the swarm.",
             )
         case _:
-            return _refusal(verdict, rest, order.swarm)
+            return refusal_of(verdict, rest, order.swarm)
 
 
 def grants_of(answer: Sequence[Sequence[Any]], *, incarnation: str) -> list[Grant]:

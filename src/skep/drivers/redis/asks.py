@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import cast
 
+from skep.policy.placement import skills_of
 from skep.policy.references import of_entry, of_outcome, of_request, of_specs
 from skep.records.codec import request_json, spec_text
 from skep.records.command import Addition, Order, Submission
@@ -18,6 +19,7 @@ from skep.records.outcome import (
     move_of,
     reason_of,
 )
+from skep.records.placement import Distribution
 from skep.records.purse import Purse, amount_text, limits_text, purse_text
 from skep.records.step import Entry, Intent, Lapse
 from skep.records.swarm import SwarmMove, SwarmStatus
@@ -93,6 +95,21 @@ def addition_ask(addition: Addition, *, refused: bool) -> str:
     if addition.token is not None:
         fields["token"] = token_json(addition.token)
     return canonical(fields)
+
+
+def distribution_ask(asked: Distribution) -> str:
+    """A task for whichever swarm comes first."""
+    return canonical(
+        {
+            "command": asked.command,
+            "digest": asked.digest,
+            "tasks": [_spec(asked.task, spec_text(asked.task))],
+            "blobs": digests_json(of_specs([asked.task])),
+            "placement": asked.placement,
+            "needs": list[Json](sorted(asked.needs)),
+            "by": asked.by,
+        }
+    )
 
 
 def offer_ask(offer: Offer) -> str:
@@ -192,6 +209,8 @@ def _whole(submission: Submission) -> dict[str, Json]:
     }
     if submission.request.budget is not None:
         fields["purse"] = purse_text(Purse(budget=submission.request.budget))
+    if submission.request.capabilities:
+        fields["skills"] = skills_of(submission.request)
     if submission.request.timeout_s is not None:
         fields["timeout_s"] = submission.request.timeout_s
     return fields

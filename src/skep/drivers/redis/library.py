@@ -17,6 +17,7 @@ from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
 from skep.policy.hosting import BACK, LOST
 from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
+from skep.policy.placement import LOOKED_MAX
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
@@ -79,6 +80,7 @@ def _tables() -> str:
         "MESSAGES_KEPT_MAX": limits.MESSAGES_KEPT_MAX,
         "MESSAGES_KEPT_S": limits.MESSAGES_KEPT_S,
         "BURIED_MAX": BURIED_MAX,
+        "LOOKED_MAX": LOOKED_MAX,
     }
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [

@@ -13,6 +13,7 @@ from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
 from skep.drivers.redis.library import library
 from skep.drivers.redis.life import Life, info_of
 from skep.drivers.redis.mailbox import RedisMailbox, every_message
+from skep.drivers.redis.placing import RedisPlacing, choices, open_swarms
 from skep.drivers.redis.ports import (
     Desk,
     RedisApprovals,
@@ -58,6 +59,7 @@ class RedisStore:
         self.mailbox = RedisMailbox(desk)
         self.terms = RedisTerms(desk)
         self.census = RedisCensus(desk)
+        self.placing = RedisPlacing(desk)
 
     @classmethod
     async def open(
@@ -126,6 +128,8 @@ class RedisStore:
             duties=await every_duty(wire),
             nodes=await every_node(self.desk),
             hostings=await every_hosting(self.desk),
+            open_swarms=sorted(await open_swarms(wire), key=lambda each: each.swarm),
+            choices=await choices(wire, [task.ref for task in dumped.tasks]),
         )
 
     async def forget_queues(self) -> None:
@@ -135,6 +139,8 @@ class RedisStore:
             "skep:ring:*",
             "skep:queue:*",
             "skep:dead",
+            "skep:open",
+            "skep:crew*",
             "swarm:*:ready:*",
             "swarm:*:seats",
         ):

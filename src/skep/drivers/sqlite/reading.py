@@ -19,6 +19,7 @@ from skep.drivers.sqlite.lines import (
 )
 from skep.drivers.sqlite.passing import every_gate
 from skep.drivers.sqlite.posted import every_message
+from skep.drivers.sqlite.siting import choices, open_swarms
 from skep.ports.inspection import Dump, Edge, RingSeat
 from skep.records.errors import ArtifactNotFound, SwarmNotFound, TaskNotFound
 from skep.records.event import Cursor, Event, Page
@@ -161,6 +162,8 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             duties=electing.duties(db),
             nodes=every_node(db),
             hostings=every_hosting(db),
+            open_swarms=open_swarms(db),
+            choices=choices(db),
         )
     finally:
         db.run("COMMIT")

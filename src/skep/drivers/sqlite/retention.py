@@ -20,6 +20,7 @@ OF_TASKS: Final = (
     ("edge", "up, down", "up"),
     ("spec", "task", "task"),
     ("outcome", "task", "task"),
+    ("placed", "task", "task"),
 )
 OF_A_SWARM: Final = (
     ("task", "n", "swarm"),

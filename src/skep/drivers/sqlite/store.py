@@ -14,6 +14,7 @@ from skep.drivers.sqlite.db import Db
 from skep.drivers.sqlite.gates import SqliteGates
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.mailbox import SqliteMailbox
+from skep.drivers.sqlite.placing import SqlitePlacing
 from skep.drivers.sqlite.ports import (
     Desk,
     SqliteApprovals,
@@ -54,6 +55,7 @@ class SqliteStore:
         self.mailbox = SqliteMailbox(desk)
         self.terms = SqliteTerms(desk)
         self.census = SqliteCensus(desk)
+        self.placing = SqlitePlacing(desk)
 
     @classmethod
     async def open(

@@ -10,6 +10,7 @@ from skep.drivers.sqlite.holdings import check_kept, refer
 from skep.drivers.sqlite.lines import TASK_SEEN, TaskLine, task_of
 from skep.drivers.sqlite.purse import keep_purse
 from skep.policy.fencing import is_current
+from skep.policy.placement import skills_of
 from skep.policy.plans import check_addition, check_plan, check_request
 from skep.policy.references import of_request, of_specs
 from skep.records.codec import request_json, spec_text
@@ -45,7 +46,7 @@ def submit(changes: Changes, submission: Submission) -> Receipt | SkepError:
 
 def add(changes: Changes, addition: Addition) -> Receipt | SkepError:
     """Add tasks to a live swarm, once."""
-    return _once(changes, addition, lambda: _add(changes, addition))
+    return _once(changes, addition, lambda: add_tasks(changes, addition))
 
 
 def tasks_of(changes: Changes, sheet: Sheet) -> list[Task]:
@@ -58,7 +59,7 @@ def tasks_of(changes: Changes, sheet: Sheet) -> list[Task]:
 
 
 def _once(
-    changes: Changes, command: Submission | Addition, perform: Callable[[], None]
+    changes: Changes, command: Submission | Addition, perform: Callable[[], object]
 ) -> Receipt | SkepError:
     """Perform a command the first time, and repeat its first answer ever after.
 
@@ -118,7 +119,7 @@ def _insert_swarm(changes: Changes, submission: Submission) -> Sheet:
     )
     changes.db.run(
         "INSERT INTO swarm (n, id, request, status, sealed, priority, cap, created_at, timeout_s,"
-        " deadline) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " deadline, skills) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             sheet.n,
             sheet.id,
@@ -130,12 +131,14 @@ def _insert_swarm(changes: Changes, submission: Submission) -> Sheet:
             changes.at,
             sheet.timeout_s,
             sheet.deadline,
+            skills_of(request),
         ),
     )
     return changes.begin_sheet(sheet)
 
 
-def _add(changes: Changes, addition: Addition) -> None:
+def add_tasks(changes: Changes, addition: Addition, **said: Json) -> list[TaskLine]:
+    """Add tasks to a live swarm, with what the event tells besides; raises why they cannot be."""
     sheet = changes.find_sheet(addition.swarm)
     spawner = _spawner(changes, sheet, addition)
     present = _present(changes, sheet, addition.tasks)
@@ -148,10 +151,11 @@ def _add(changes: Changes, addition: Addition) -> None:
     if spawner is not None:
         _join(changes, spawner, lines)
     keys: list[Json] = [line.key for line in lines]
-    told: dict[str, Json] = {"tasks": keys, "by": spawner.key if spawner else None}
+    told: dict[str, Json] = {"tasks": keys, "by": spawner.key if spawner else None, **said}
     changes.move_swarm(sheet, SwarmMove.EXTEND, told=told)
     for line in lines:
         changes.settle_waiting(line)
+    return lines
 
 
 def _spawner(changes: Changes, sheet: Sheet, addition: Addition) -> TaskLine | None:

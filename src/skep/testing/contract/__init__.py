@@ -34,6 +34,7 @@ from skep.testing.contract.log import LogContract
 from skep.testing.contract.mailing import SendingContract, TakingContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
+from skep.testing.contract.placing import PlacingContract
 from skep.testing.contract.purses import (
     FullPurseContract,
     LostCallContract,
@@ -79,6 +80,7 @@ __all__ = [
     "OrdersContract",
     "PatienceContract",
     "PlacesContract",
+    "PlacingContract",
     "RaisingContract",
     "RatesContract",
     "RegistryContract",

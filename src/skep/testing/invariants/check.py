@@ -17,6 +17,7 @@ from skep.testing.invariants.logs import (
     check_whole,
 )
 from skep.testing.invariants.messages import check_messages
+from skep.testing.invariants.placing import check_placing
 from skep.testing.invariants.plan import check_edges, check_nothing_lost, check_readiness
 from skep.testing.invariants.purses import check_purses
 from skep.testing.invariants.queue import (
@@ -51,6 +52,7 @@ def check(dump: Dump) -> None:
     check_messages(dump)
     check_leadership(dump)
     check_census(dump)
+    check_placing(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

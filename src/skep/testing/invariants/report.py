@@ -36,6 +36,7 @@ NAMES: Final = {
     57: "Census",
     58: "Hosts",
     59: "Adoption",
+    50: "Placement",
 }
 """The invariants of live state that a look at the store can prove."""
 

@@ -6,7 +6,7 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals, last_placed
 -- skep:in:<token>:<key>    any    a backup that is being restored (95_backup.lua)
 -- skep:lineage             hash   earlier run_id -> the mark at which it ended
 -- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
@@ -14,7 +14,7 @@
 -- skep:identity:<worker>   hash   owner of a worker's identity, and until when
 -- swarm:index              zset   every swarm; their ids sort by the time of their making
 -- swarm:status:<status>    set    swarms by status
--- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason, purse
+-- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason, purse, skills
 -- swarm:<id>:tasks         list   task keys in the order of the plan
 -- swarm:<id>:t:<key>       hash   one task
 -- swarm:<id>:up:<key>      zset   what the task waits for, by ordinal
@@ -56,6 +56,9 @@
 -- swarm:leader             hash   the last election: incarnation, node, term, since, expires_at, lease_s, resigned (61_terms.lua)
 -- skep:duties              hash   how each duty of a leader went last, as JSON
 -- skep:nodes, skep:hosted:<node>, ... nodes and hosts (66_census.lua)
+-- skep:open                zset   open swarms by id (63_placing.lua)
+-- skep:crews               set    <priority>|<skills> of those that there are
+-- skep:crew:<crew>         zset   the open swarms of one crew by load
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

@@ -9,6 +9,7 @@ local function tell(ctx, s, kind, key, data)
 end
 
 local purse = {}  -- 32_purse.lua
+local placing = {}  -- 63_placing.lua
 
 local function reseat(ctx, s)
   local may = may_run(s)
@@ -269,6 +270,7 @@ local function write_sheet(ctx, s)
       redis.call('ZREM', 'skep:ended', s.id)
     end
   end
+  if s.sealed ~= '1' or s.stored.sealed ~= '1' then placing.note(s) end
   for i = 1, #s.events, 1000 do
     redis.call('RPUSH', key .. ':ev', unpack(s.events, i, math.min(i + 999, #s.events)))
   end

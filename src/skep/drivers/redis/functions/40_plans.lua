@@ -78,6 +78,10 @@ local function write_swarm(ctx, ask)
     row[#row + 1] = 'purse'
     row[#row + 1] = ask.purse
   end
+  if ask.skills then
+    row[#row + 1] = 'skills'
+    row[#row + 1] = ask.skills
+  end
   redis.call('HSET', base(ask.swarm), unpack(row))
 end
 
@@ -139,6 +143,23 @@ local function addition_refused(ctx, s, ask, spawner)
   return nil
 end
 
+-- Add tasks that nothing speaks against; `said` is what the event tells besides.
+local function extend(ctx, s, ask, spawner, said)
+  refer(s.id, ask.blobs)
+  local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
+  local rows = rows_of(s, ask.tasks)
+  for place, spec in ipairs(ask.tasks) do write_task(ctx, s, rows[place], spec, 'waiting') end
+  for _, key in ipairs(downs) do
+    local down = find(s.id, key)
+    for _, row in ipairs(rows) do wire(s.id, row, down, false) end
+    set(down, {unmet = down.unmet})
+  end
+  local by = spawner and text(spawner.key) or 'null'
+  move_swarm(ctx, s, 'swarm.extended', '{' .. keys_told(rows) .. ',"by":' .. by .. said .. '}')
+  for _, row in ipairs(rows) do settle_waiting(ctx, row.key, s.id) end
+  remember_command(ask.command, ask.digest, s.id)
+end
+
 -- ARGV: now, command as JSON.
 local function add(_, args)
   local ask = cjson.decode(args[2])
@@ -158,18 +179,6 @@ local function add(_, args)
   if refused then return refused end
   local gone = missing(ask.blobs)
   if gone then return {'NOBLOB', gone} end
-  refer(s.id, ask.blobs)
-  local downs = spawner and redis.call('LRANGE', base(s.id) .. ':down:' .. spawner.key, 0, -1) or {}
-  local rows = rows_of(s, ask.tasks)
-  for place, spec in ipairs(ask.tasks) do write_task(ctx, s, rows[place], spec, 'waiting') end
-  for _, key in ipairs(downs) do
-    local down = find(s.id, key)
-    for _, row in ipairs(rows) do wire(s.id, row, down, false) end
-    set(down, {unmet = down.unmet})
-  end
-  local by = spawner and text(spawner.key) or 'null'
-  move_swarm(ctx, s, 'swarm.extended', '{' .. keys_told(rows) .. ',"by":' .. by .. '}')
-  for _, row in ipairs(rows) do settle_waiting(ctx, row.key, s.id) end
-  remember_command(ask.command, ask.digest, ask.swarm)
+  extend(ctx, s, ask, spawner, '')
   return finish(ctx, {'OK', ask.swarm})
 end

@@ -1,0 +1,134 @@
+-- Tasks that name no swarm: the order of policy/placement.py over the open swarms.
+--
+-- A crew are the open swarms of equal priority and skills; `skep:crew:<priority>|<skills>` holds them
+-- by load, then id, and the first few of each crew hold everybody who may come first. `skep:open` has
+-- all of them by id, for round robin. `write_sheet` keeps both, so they are as the swarms stand.
+
+do
+  local function is_open(s)
+    local total = 0
+    for _, number in pairs(s.counts) do total = total + number end
+    return s.status == 'active' and s.sealed ~= '1' and total < PLAN_TASKS_MAX
+  end
+
+  local function load_of(ready, running, cap) return (ready + running) / cap end
+
+  -- Put a swarm into its crew, or take it out.
+  function placing.note(s)
+    local crew = s.priority .. '|' .. (redis.call('HGET', base(s.id), 'skills') or '')
+    if is_open(s) then
+      redis.call('ZADD', 'skep:open', 0, s.id)
+      redis.call('ZADD', 'skep:crew:' .. crew, num(load_of(s.counts.ready, s.counts.running, s.cap)), s.id)
+      redis.call('SADD', 'skep:crews', crew)
+      return
+    end
+    redis.call('ZREM', 'skep:open', s.id)
+    redis.call('ZREM', 'skep:crew:' .. crew, s.id)
+    if redis.call('EXISTS', 'skep:crew:' .. crew) == 0 then redis.call('SREM', 'skep:crews', crew) end
+  end
+
+  local function has_all(skills, needs)
+    local has = {}
+    for skill in string.gmatch(skills, '[^,]+') do has[skill] = true end
+    for _, need in ipairs(needs) do if not has[need] then return false end end
+    return true
+  end
+
+  local function first_of(crew, priority, found)
+    local rows = redis.call('ZRANGE', 'skep:crew:' .. crew, 0, LOOKED_MAX - 1, 'WITHSCORES')
+    for i = 1, #rows, 2 do
+      found[#found + 1] = {id = rows[i], load = tonumber(rows[i + 1]), priority = priority}
+    end
+  end
+
+  local function by_load(a, b)
+    if a.load ~= b.load then return a.load < b.load end
+    return a.id < b.id
+  end
+
+  local function by_priority(a, b)
+    if a.priority ~= b.priority then return a.priority > b.priority end
+    return by_load(a, b)
+  end
+
+  local function of_crews(ask)
+    local found = {}
+    for _, crew in ipairs(redis.call('SMEMBERS', 'skep:crews')) do
+      local priority, skills = string.match(crew, '^(%d+)|(.*)$')
+      if ask.placement ~= 'capability' or has_all(skills, ask.needs) then
+        first_of(crew, tonumber(priority), found)
+      end
+    end
+    table.sort(found, ask.placement == 'priority' and by_priority or by_load)
+    return found
+  end
+
+  -- Those after the one chosen last, then from the beginning.
+  local function in_turn()
+    local last, found, seen = redis.call('HGET', 'skep:meta', 'last_placed'), {}, {}
+    for _, from in ipairs(last and {'(' .. last, '-'} or {'-'}) do
+      for _, id in ipairs(redis.call('ZRANGEBYLEX', 'skep:open', from, '+', 'LIMIT', 0, LOOKED_MAX)) do
+        if not seen[id] then
+          seen[id] = true
+          local row = redis.call('HMGET', base(id), 'n:ready', 'n:running', 'cap')
+          found[#found + 1] = {id = id, load = load_of(row[1], row[2], row[3])}
+        end
+      end
+    end
+    return found
+  end
+
+  local function list_told(items)
+    local words = {}
+    for i, item in ipairs(items) do words[i] = text(item) end
+    return '[' .. table.concat(words, ',') .. ']'
+  end
+
+  local function choice_told(ask, found)
+    local looked = {}
+    for i = 1, math.min(#found, LOOKED_MAX) do
+      looked[i] = '[' .. text(found[i].id) .. ',' .. num(found[i].load) .. ']'
+    end
+    return '{"placement":"' .. ask.placement .. '","looked":[' .. table.concat(looked, ',')
+      .. '],"needs":' .. list_told(ask.needs) .. ',"by":' .. text(ask.by) .. '}'
+  end
+
+  local function again(ask, known)
+    if known[1] == 'CONFLICT' then return known end
+    local told = redis.call('HGET', task_key(known[2], ask.tasks[1].key), 'placed')
+    return told and {'ALREADY', known[2], told} or {'CONFLICT'}
+  end
+
+  local function none(ask)
+    local answer = {'NONE'}
+    if ask.placement == 'capability' then
+      for _, crew in ipairs(redis.call('SMEMBERS', 'skep:crews')) do answer[#answer + 1] = crew end
+    end
+    return answer
+  end
+
+  local function distribute(now, ask)
+    local known = known_command(ask.command, ask.digest)
+    if known then return again(ask, known) end
+    local found = ask.placement == 'round_robin' and in_turn() or of_crews(ask)
+    if #found == 0 then return none(ask) end
+    local ctx, spec = begin(now), ask.tasks[1]
+    local s = sheet(ctx, found[1].id)
+    if redis.call('EXISTS', task_key(s.id, spec.key)) == 1 then return {'DUPLICATE', spec.key} end
+    local gone = missing(ask.blobs)
+    if gone then return {'NOBLOB', gone} end
+    local told = choice_told(ask, found)
+    extend(ctx, s, ask, nil, ',"placed":' .. told)
+    redis.call('HSET', task_key(s.id, spec.key), 'placed', told)
+    if ask.placement == 'round_robin' then redis.call('HSET', 'skep:meta', 'last_placed', s.id) end
+    return finish(ctx, {'OK', s.id, told})
+  end
+
+  -- ARGV: now, then each distribution as JSON {command, digest, tasks, blobs, placement, needs, by}.
+  -- Answers {'OK' or 'ALREADY', swarm, choice}, or why not, each.
+  function placing.distribute(_, args)
+    local answers = {}
+    for i = 2, #args do answers[i - 1] = distribute(args[1], cjson.decode(args[i])) end
+    return answers
+  end
+end

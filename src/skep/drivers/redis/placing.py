@@ -1,0 +1,99 @@
+"""The Redis store's placing: asks, answers, and the open swarms as their keys hold them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from skep.drivers.redis.answers import refusal_of
+from skep.drivers.redis.asks import distribution_ask
+from skep.drivers.redis.ports import Desk
+from skep.drivers.redis.wire import Wire
+from skep.policy.placement import check_distribution, no_swarm_fits, skill_set
+from skep.records.command import ReceiptVerdict
+from skep.records.errors import CommandConflict, SkepError
+from skep.records.ids import SwarmId, TaskRef
+from skep.records.placement import Candidate, Choice, Distribution, Placed, choice_from
+from skep.records.values import parsed
+
+
+class RedisPlacing:
+    """Where tasks go that may go anywhere."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    async def distribute(self, asked: Sequence[Distribution]) -> Sequence[Placed | SkepError]:
+        """See `ports.placing.Placing.distribute`."""
+        refusals = [_refusal(each) for each in asked]
+        sound = [each for each, refused in zip(asked, refusals, strict=True) if refused is None]
+        rows = await self._desk.call("distribute", *map(distribution_ask, sound))
+        answers = map(_placed, rows, sound)
+        return [refused or next(answers) for refused in refusals]
+
+    async def candidates(self, *, limit: int = 50) -> Sequence[Candidate]:
+        """See `ports.placing.Placing.candidates`."""
+        return (await open_swarms(self._desk.wire, limit=limit))[:limit]
+
+
+async def open_swarms(wire: Wire, *, limit: int = 0) -> list[Candidate]:
+    """Read the open swarms by load, up to `limit` of each crew; 0 for all."""
+    crews: list[str] = sorted(await wire.command("SMEMBERS", "skep:crews"))
+    rows = await wire.commands(
+        [("ZRANGE", f"skep:crew:{crew}", 0, limit - 1, "WITHSCORES") for crew in crews]
+    )
+    seated = [
+        (crew, swarm, float(load))
+        for crew, row in zip(crews, rows, strict=True)
+        for swarm, load in zip(row[::2], row[1::2], strict=True)
+    ]
+    slots = await wire.commands([("HGET", f"swarm:{swarm}", "cap") for _, swarm, _ in seated])
+    found = [
+        _candidate(crew, swarm, load=load, slots=int(cap))
+        for (crew, swarm, load), cap in zip(seated, slots, strict=True)
+    ]
+    return sorted(found, key=lambda each: (each.load, each.swarm))
+
+
+async def choices(wire: Wire, refs: Sequence[TaskRef]) -> list[tuple[TaskRef, Choice]]:
+    """Read why those of these tasks that were distributed are where they are."""
+    keys = [f"swarm:{ref.swarm}:t:{ref.key}" for ref in refs]
+    told = await wire.commands([("HGET", key, "placed") for key in keys])
+    return [(ref, choice_from(parsed(text))) for ref, text in zip(refs, told, strict=True) if text]
+
+
+def _refusal(asked: Distribution) -> SkepError | None:
+    try:
+        check_distribution(asked)
+    except SkepError as refusal:
+        return refusal
+    return None
+
+
+def _placed(row: Sequence[Any], asked: Distribution) -> Placed | SkepError:
+    verdict, *rest = row
+    if verdict == "CONFLICT":
+        return CommandConflict()
+    if verdict == "NONE":
+        return no_swarm_fits(asked, skills=_skills(rest))
+    if verdict not in set(ReceiptVerdict.__members__):
+        return refusal_of(verdict, rest, SwarmId(""))
+    swarm, told = rest
+    return Placed(
+        verdict=ReceiptVerdict[verdict],
+        ref=TaskRef(swarm=SwarmId(swarm), key=asked.task.key),
+        choice=choice_from(parsed(told)),
+    )
+
+
+def _skills(crews: Sequence[str]) -> frozenset[str]:
+    return frozenset[str]().union(*(skill_set(crew.partition("|")[2]) for crew in crews))
+
+
+def _candidate(crew: str, swarm: str, *, load: float, slots: int) -> Candidate:
+    priority, _, skills = crew.partition("|")
+    return Candidate(
+        swarm=SwarmId(swarm),
+        priority=int(priority),
+        busy=round(load * slots),
+        slots=slots,
+        skills=skill_set(skills),
+    )
