@@ -134,6 +134,11 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
         "key, asked, spent, budget",
         "A call does not fit, and none is under way: the swarm is paused.",
     ),
+    Remark.RESOURCE_ALLOCATED: (
+        "id, pool, amount",
+        "The swarm, or the task, holds a part of a pool.",
+    ),
+    Remark.RESOURCE_RELEASED: ("id, pool, amount, reason", "That part was given back, and why."),
     Remark.STEP_UNKNOWN: ("key", "A step of class `once` may have been carried out; nobody knows."),
     Remark.APPROVAL_ASKED: (
         "approval, key, question, expires_at",

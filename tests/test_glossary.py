@@ -17,6 +17,7 @@ from skep.ports.store import Durability
 from skep.records.errors import SkepError
 from skep.records.outcome import ErrorClass
 from skep.records.placement import Placement
+from skep.records.pool import AllocationState
 from skep.records.role import Tier
 from skep.records.step import Effect, StepState
 from skep.records.swarm import Mode, Strategy, SwarmStatus
@@ -37,6 +38,7 @@ SETS: Final = (
     Durability,
     ErrorClass,
     Placement,
+    AllocationState,
 )
 SECOND_WORDS: Final = {
     "job": "task",

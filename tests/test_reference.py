@@ -13,6 +13,7 @@ from skep.ports.store import Store
 from skep.records.event import EVENT_KINDS, Remark
 from skep.records.ids import TaskKey
 from skep.records.outcome import Blocked, HandedBack, Snoozed
+from skep.records.pool import Pool
 from skep.records.purse import Amount, Budget
 from skep.records.step import Effect
 from skep.records.swarm import SwarmMove
@@ -21,7 +22,17 @@ from skep.testing.acts import ask, claim_one, decide, events, settle, steer, sub
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.memory import MemoryHarness
-from skep.testing.samples import distribution, failed, intent, lapsed, offer, record, retried, task
+from skep.testing.samples import (
+    distribution,
+    failed,
+    intent,
+    lapsed,
+    offer,
+    record,
+    requisition,
+    retried,
+    task,
+)
 
 REPO: Final = Path(__file__).parents[1]
 REFERENCE: Final = REPO / "docs" / "reference"
@@ -143,10 +154,18 @@ async def orders(store: Store) -> None:
 async def a_growing_plan(store: Store) -> None:
     """Distribute a task to an open plan, close it, and let it complete."""
     await submit(store, "open", sealed=False)
+    await a_pool(store)
     await store.placing.distribute([distribution()])
     await steer(store, "open", SwarmMove.SEAL)
     [grant] = await store.work.claim(offer(), limit=1)
     await succeed(store, grant)
+
+
+async def a_pool(store: Store) -> None:
+    """Hold a part of a pool, and give it back."""
+    await store.pools.declare([Pool(name="cpu", capacity=1)])
+    await store.pools.allocate([requisition("part", 1, swarm="open")])
+    await store.pools.release(["part"])
 
 
 async def a_purse(store: Store) -> None:

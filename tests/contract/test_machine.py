@@ -14,7 +14,7 @@ from skep.testing.census_machine import CensusMachine
 from skep.testing.harness import Harness
 from skep.testing.leader_machine import LeaderMachine
 from skep.testing.memory import MemoryHarness
-from skep.testing.placing_machine import PlacingMachine
+from skep.testing.pool_machine import PoolMachine
 from skep.testing.redis import RedisHarness
 from skep.testing.sqlite import SqliteHarness
 
@@ -46,7 +46,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(PlacingMachine, TellingMachine, LeaderMachine, CensusMachine):
+    class Machine(PoolMachine, LeaderMachine, CensusMachine):
         """The machine on one driver."""
 
         @override

@@ -200,3 +200,11 @@ class TestAdoption(contract.AdoptionContract):
 
 class TestPlacing(contract.PlacingContract):
     """Finding a swarm for a task in the store."""
+
+
+class TestPools(contract.PoolsContract):
+    """Sharing what there is only so much of."""
+
+
+class TestPoolPatience(contract.PoolPatienceContract):
+    """Waiting for what others hold."""

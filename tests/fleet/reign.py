@@ -169,7 +169,8 @@ class Reign:
         took = sorted(self.vacancies_s)
         parts = (
             f"{len(took)} leaders struck, under a lease of {self.lease_s:g} s",
-            f"the next led after {took[len(took) // 2]:.2f} s in the middle, {took[-1]:.2f} s at most",
+            f"the next led after {took[len(took) // 2]:.2f} s in the middle",
+            f"and after {took[-1]:.2f} s at most",
             f"{self.answers['stale']} stale writes refused, {self.answers['accepted']} accepted",
             f"{writes['done']} duties done",
             f"{len(self.submitted)} swarms, {len(self.sent)} messages",

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skep.policy.placement import LOOKED_MAX, choose, may_take
-from skep.records.errors import NoSwarmFits
 from skep.records.ids import SwarmId
 from skep.records.placement import (
     Candidate,
@@ -18,6 +17,7 @@ from skep.records.placement import (
     choice_from,
     choice_json,
 )
+from skep.records.sharing_errors import NoSwarmFits
 from skep.testing.samples import distribution
 
 SKILLS = ("backend", "gpu", "text")

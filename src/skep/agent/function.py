@@ -10,6 +10,7 @@ The function runs again from its start when its worker died; what stands in a st
 
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, inf
@@ -17,6 +18,7 @@ from typing import Final, TypeVar, cast
 
 from pydantic_core import to_jsonable_python
 
+from skep.agent.allocating import PATIENCE_S, part_of, requisition_of
 from skep.agent.approving import decision_on
 from skep.agent.brief import Brief, Finding, Work
 from skep.agent.journal import Bill
@@ -24,6 +26,7 @@ from skep.agent.spawning import add_all, spawn_of
 from skep.agent.told import heard
 from skep.records.approval import Decision
 from skep.records.errors import AgentUnknown, InvalidInput
+from skep.records.pool import Allocation
 from skep.records.purse import NANO, Amount
 from skep.records.step import Effect
 from skep.records.task import AgentKind, TaskSpec
@@ -124,6 +127,7 @@ class TaskContext:
         self._pieces: dict[str, tuple[str, bytes]] = {}
         self._spawns = 0
         self._asked = 0
+        self._parts = 0
 
     @property
     def key(self) -> str:
@@ -210,6 +214,22 @@ class TaskContext:
         """
         self._asked += 1
         return await heard(self._brief, f"{TOLD}/{self._asked}")
+
+    def allocate(
+        self, pool: str, amount: int, *, priority: int | None = None, patience_s: float = PATIENCE_S
+    ) -> AbstractAsyncContextManager[Allocation]:
+        """Hold a part of a pool for a block: `async with task.allocate("memory", 512):`.
+
+        It waits its turn, by priority (the task's own, if none is said) and then by age. Given back
+        at the end of the block, or with the attempt if the worker dies. Entering raises `PoolBusy`
+        when it was not free within `patience_s`, `PoolNotFound`, `OverCapacity` or `Fenced`.
+        """
+        self._parts += 1
+        rank = self._brief.grant.spec.priority if priority is None else priority
+        asked = requisition_of(
+            self._brief.grant.token, pool, amount, priority=rank, number=self._parts
+        )
+        return part_of(self._brief.store, asked, patience_s=patience_s)
 
     def idempotency_key(self, name: str, *, key: str | None = None) -> str:
         """The key to send with the outside call of a step, equal in every attempt of the run."""

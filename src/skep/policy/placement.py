@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from skep.policy.plans import check_capabilities, check_tasks
-from skep.records.errors import NoSwarmFits, PlanRefused
+from skep.records.errors import PlanRefused
 from skep.records.ids import SwarmId
 from skep.records.limits import PLAN_TASKS_MAX
 from skep.records.placement import Candidate, Choice, Distribution, Placement
+from skep.records.sharing_errors import NoSwarmFits
 from skep.records.swarm import SwarmRequest, SwarmStatus
 
 LOOKED_MAX: Final = 8

@@ -13,6 +13,7 @@ from skep.records.lease import Held
 from skep.records.message import Posted
 from skep.records.node import Hosting, Node
 from skep.records.placement import Candidate, Choice
+from skep.records.pool import PoolState
 from skep.records.step import Step
 from skep.records.swarm import Swarm
 from skep.records.task import Task, TaskStatus
@@ -74,6 +75,7 @@ class Dump:
     hostings: Sequence[Hosting] = ()
     open_swarms: Sequence[Candidate] = ()
     choices: Sequence[tuple[TaskRef, Choice]] = ()
+    pools: Sequence[PoolState] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

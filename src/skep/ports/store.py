@@ -16,6 +16,7 @@ from skep.ports.census import Registered
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
 from skep.ports.placing import Fleetwide
+from skep.ports.pools import Shares
 from skep.ports.retention import Retention
 from skep.ports.terms import Led
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
@@ -297,6 +298,7 @@ class Store(
     Led,
     Registered,
     Fleetwide,
+    Shares,
     Correspondence,
     AbstractAsyncContextManager["Store"],
     Protocol,

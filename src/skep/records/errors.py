@@ -23,13 +23,13 @@
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
     │   ├── InboxFull           nobody reads an inbox that is full
-    │   ├── NoSwarmFits         no open swarm can take a distributed task
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── StaleTerm           a leader's write after another one was elected, or it resigned
     │   ├── Diverged            a step met its own journal with another request
     │   ├── StoreInUse          another process has a store open that was to be replaced
     │   ├── StoreNotEmpty       a restore met a store that it was not told to replace
     │   └── IdentityInUse       another live process works under this identity
+    │   (and what the fleet refuses: sharing_errors.py)
     ├── StoreError              StoreUnavailable, StoreTooNew, StoreUnsafe
     ├── PlanNotDrafted          a model drafted no plan that can be worked on
     ├── NoAnswer                a message that asked was not answered in time
@@ -41,7 +41,6 @@ Each class has a stable `code`, an HTTP status (RFC 9457) and a JSON-RPC code. T
 first line is the message where none is given; `hint` says what to do about it.
 """
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -352,25 +351,6 @@ class InboxFull(Conflict):
         )
         self.to = to
         self.allowed = allowed
-
-
-class NoSwarmFits(Conflict):
-    """No open swarm can take the task."""
-
-    code = "no_swarm_fits"
-
-    def __init__(self, *, task: str, needs: Sequence[str], missing: Sequence[str]) -> None:
-        why = "none is active and open"
-        if missing:
-            why = f"nobody declared {', '.join(missing)}"
-        elif needs:
-            why = f"none has all of {', '.join(needs)}"
-        super().__init__(
-            f"No swarm can take task {task!r}: {why}.",
-            hint="Submit a swarm with an open plan (sealed=False) and the capabilities it takes.",
-        )
-        self.task = task
-        self.missing = tuple(missing)
 
 
 class Fenced(Conflict):

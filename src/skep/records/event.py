@@ -23,6 +23,8 @@ class Remark(StrEnum):
     PURSE_LOST = "purse.lost"
     PURSE_OVERRUN = "purse.overrun"
     PURSE_EMPTY = "purse.empty"
+    RESOURCE_ALLOCATED = "resource.allocated"
+    RESOURCE_RELEASED = "resource.released"
 
 
 EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Remark)})

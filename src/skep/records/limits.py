@@ -124,3 +124,15 @@ HEARTBEAT_S_MAX: Final = 600.0
 
 HEARTBEATS_MISSED_MAX: Final = 3
 """Beats of a node that may be missed before it counts as absent."""
+
+POOLS_MAX: Final = 1_000
+"""Pools of one store."""
+
+POOL_CAPACITY_MAX: Final = 10**12
+"""The capacity of a pool, in its unit."""
+
+SWARM_ALLOCATIONS_MAX: Final = 4_096
+"""Parts of pools that one swarm and its tasks hold or wait for."""
+
+ALLOCATION_ID_CHARS_MAX: Final = 300
+"""The id under which a part of a pool was asked for."""

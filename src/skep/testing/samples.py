@@ -12,6 +12,7 @@ from skep.records.lease import Offer, Token
 from skep.records.limits import SWARM_AGENTS_MAX
 from skep.records.outcome import ErrorClass, Failed, Failure, Retried
 from skep.records.placement import Distribution, Placement
+from skep.records.pool import Requisition
 from skep.records.purse import Amount, Budget
 from skep.records.step import Effect, Intent, Lapse, Record
 from skep.records.swarm import Plan, SwarmMove, SwarmRequest
@@ -42,6 +43,13 @@ class RequestFields(TypedDict, total=False):
     timeout_s: float | None
     budget: Budget | None
     capabilities: tuple[str, ...]
+
+
+class PartFields(TypedDict, total=False):
+    """What `requisition` passes on."""
+
+    token: Token | None
+    priority: int
 
 
 class OrderFields(TypedDict, total=False):
@@ -147,6 +155,13 @@ def distribution(
         needs=frozenset(needs),
         by="tests",
     )
+
+
+def requisition(
+    name: str, amount: int, *, pool: str = "cpu", swarm: str = "s", **fields: Unpack[PartFields]
+) -> Requisition:
+    """Ask for a part of a pool, for a swarm or under a token of a task of it."""
+    return Requisition(id=name, pool=pool, amount=amount, swarm=SwarmId(swarm), **fields)
 
 
 def order(swarm: str, move: SwarmMove, *tasks: str, **fields: Unpack[OrderFields]) -> Order:

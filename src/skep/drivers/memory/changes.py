@@ -4,17 +4,19 @@ Everything that the memory store does to a task or a swarm goes through `Changes
 transition without its event, its counters or its seat in the ring cannot be written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from skep.drivers.bell import rest_topic
 from skep.drivers.memory.state import SeatRow, SwarmRow, Tables, TaskRow
 from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
+from skep.policy.pools import ATTEMPT_OVER, POOL_TOPIC, SWARM_ENDED
 from skep.policy.purse import lose, lost_told
 from skep.records.event import Event, Remark
 from skep.records.ids import TaskKey
 from skep.records.limits import SETTLE_EDGES_MAX
 from skep.records.moves import moved
+from skep.records.pool import Allocation
 from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove
 from skep.records.task import TASK_MOVES, TERMINAL, TaskMove, TaskStatus
 from skep.records.values import Json
@@ -47,6 +49,7 @@ class Changes:
         swarm = self.tables.swarms[task.ref.swarm]
         if task.status is TaskStatus.RUNNING:
             self._lose_calls(swarm, task)
+            self._give_back(self.tables.poolroom.of_task(task.ref), ATTEMPT_OVER)
         before, task.status = task.status, moved(TASK_MOVES, task.status, move)
         swarm.counts[before] -= 1
         swarm.counts[task.status] += 1
@@ -61,6 +64,7 @@ class Changes:
         swarm.status = moved(SWARM_MOVES, swarm.status, move)
         if swarm.status in ENDED:
             swarm.ended_at = self.at
+            self._give_back(self.tables.poolroom.of(swarm.id), SWARM_ENDED)
             self._leave(swarm)
         else:
             swarm.ended_at = None
@@ -131,6 +135,19 @@ class Changes:
         """Find or make the swarm's seat in the task's lane."""
         swarm.lanes.add(task.lane)
         return self.tables.lane(task.spec).seats.setdefault(swarm.id, SeatRow())
+
+    def tell_pools(self) -> None:
+        """Tell what became of allocations, and wake those who wait for one."""
+        notes = self.tables.poolroom.notes
+        for note in notes:
+            self.tell(self.tables.swarms[note.swarm], note.kind, task=note.task, data=note.data)
+            self.topics.add(POOL_TOPIC)
+        notes.clear()
+
+    def _give_back(self, gone: Sequence[Allocation], reason: str) -> None:
+        if gone:
+            self.tables.poolroom.give_back(gone, reason)
+            self.tell_pools()
 
     def _lose_calls(self, swarm: SwarmRow, task: TaskRow) -> None:
         """Count as spent what calls had reserved that nobody will settle: the attempt is over."""

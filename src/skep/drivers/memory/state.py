@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from skep.drivers.memory.mailroom import Mailroom
+from skep.drivers.memory.poolroom import Poolroom
 from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
 from skep.records.command import Receipt
@@ -193,6 +194,7 @@ class Tables:
         self.duties: dict[str, DutyRun] = {}
         self.nodes: dict[NodeId, Node] = {}
         self.hostings: dict[SwarmId, Hosting] = {}
+        self.poolroom = Poolroom()
         self.last_placed: SwarmId | None = None
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:

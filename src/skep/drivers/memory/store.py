@@ -10,6 +10,7 @@ from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
 from skep.drivers.memory.mailbox import MemoryMailbox, every_message
 from skep.drivers.memory.placing import MemoryPlacing, choices, open_swarms
+from skep.drivers.memory.pools import MemoryPools, every_pool
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
 from skep.drivers.memory.terms import MemoryTerms, every_duty
@@ -39,6 +40,7 @@ class MemoryStore:
         self.terms = MemoryTerms(self._desk)
         self.census = MemoryCensus(self._desk)
         self.placing = MemoryPlacing(self._desk)
+        self.pools = MemoryPools(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -83,6 +85,7 @@ class MemoryStore:
                 hostings=every_hosting(tables),
                 open_swarms=open_swarms(tables),
                 choices=choices(tables),
+                pools=every_pool(tables),
             )
 
     async def forget_queues(self) -> None:

@@ -18,6 +18,7 @@ from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
 from skep.policy.hosting import BACK, LOST
 from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
 from skep.policy.placement import LOOKED_MAX
+from skep.policy.pools import ATTEMPT_OVER, HOLDER_GONE, RELEASED, SWARM_ENDED
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.ports.keeping import RESTORED
 from skep.records import limits
@@ -80,7 +81,6 @@ def _tables() -> str:
         "MESSAGES_KEPT_MAX": limits.MESSAGES_KEPT_MAX,
         "MESSAGES_KEPT_S": limits.MESSAGES_KEPT_S,
         "BURIED_MAX": BURIED_MAX,
-        "LOOKED_MAX": LOOKED_MAX,
     }
     lines = [f"local {name} = {value}" for name, value in constants.items()]
     lines += [
@@ -91,6 +91,8 @@ def _tables() -> str:
         f"local MAIL_TRIED = {_quoted(TRIED)}",
         f"local PURSE_EMPTY = {_quoted(EMPTY)}",
         f"local CUT_SHORT = {_quoted(CUT_SHORT)}",
+        f"local placing = {{LOOKED_MAX = {LOOKED_MAX}}}",
+        f"local pools = {_table(f'{name} = {value}' for name, value in _pooling().items())}",
         f"local RESTORED = {_quoted(RESTORED)}",
         f"local WEIGHTS = {_table(map(str, WEIGHTS))}",
         f"local STATUSES = {_table(map(_quoted, TaskStatus))}",
@@ -124,6 +126,18 @@ def _census() -> Mapping[str, str | float]:
         "BACK": _set(BACK),
         "MISSED_MAX": limits.HEARTBEATS_MISSED_MAX,
         "HEARTBEAT_S_MAX": limits.HEARTBEAT_S_MAX,
+    }
+
+
+def _pooling() -> Mapping[str, str | float]:
+    """What the functions about pools take over from policy and limits, in one table."""
+    return {
+        "POOLS_MAX": limits.POOLS_MAX,
+        "SWARM_ALLOCATIONS_MAX": limits.SWARM_ALLOCATIONS_MAX,
+        "ATTEMPT_OVER": _quoted(ATTEMPT_OVER),
+        "SWARM_ENDED": _quoted(SWARM_ENDED),
+        "RELEASED": _quoted(RELEASED),
+        "HOLDER_GONE": _quoted(HOLDER_GONE),
     }
 
 

@@ -14,6 +14,7 @@ from skep.drivers.redis.library import library
 from skep.drivers.redis.life import Life, info_of
 from skep.drivers.redis.mailbox import RedisMailbox, every_message
 from skep.drivers.redis.placing import RedisPlacing, choices, open_swarms
+from skep.drivers.redis.pools import RedisPools
 from skep.drivers.redis.ports import (
     Desk,
     RedisApprovals,
@@ -60,6 +61,7 @@ class RedisStore:
         self.terms = RedisTerms(desk)
         self.census = RedisCensus(desk)
         self.placing = RedisPlacing(desk)
+        self.pools = RedisPools(desk)
 
     @classmethod
     async def open(
@@ -129,6 +131,7 @@ class RedisStore:
             nodes=await every_node(self.desk),
             hostings=await every_hosting(self.desk),
             open_swarms=sorted(await open_swarms(wire), key=lambda each: each.swarm),
+            pools=await self.pools.read(),
             choices=await choices(wire, [task.ref for task in dumped.tasks]),
         )
 

@@ -5,16 +5,18 @@ swarm, each of its seats and its events once, however many tasks it moves. Task 
 at once. `flush` writes the sheets and outcomes; the writer calls it before it commits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 from skep.drivers.bell import rest_topic
 from skep.drivers.sqlite.db import Column, Db
 from skep.drivers.sqlite.lines import TASK_COLUMNS, RunLine, TaskLine, task_line
+from skep.drivers.sqlite.pooling import OF_A_SWARM, OF_A_TASK, Told, give_back
 from skep.drivers.sqlite.purse import lose_calls
 from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
+from skep.policy.pools import ATTEMPT_OVER, POOL_TOPIC, SWARM_ENDED
 from skep.records.errors import SwarmNotFound
 from skep.records.event import Remark
 from skep.records.ids import SwarmId, TaskRef
@@ -25,14 +27,15 @@ from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TASK_MOVES, TERMINAL, TaskMove, TaskStatus
 from skep.records.values import Json, canonical
 
-Told = Mapping[str, Json] | str
+Data = Mapping[str, Json] | str
 """What an event carries: a JSON object, or the text of one that was written already."""
 
 WORK_TOPIC = "work"
 STATUSES = tuple(TaskStatus)
 READ_SWARM = (
     "SELECT id, status, sealed, cap, seq, timeout_s, deadline, ended_at, reason,"
-    f" EXISTS (SELECT 1 FROM purse WHERE purse.swarm = swarm.n), {', '.join(STATUSES)}"
+    " EXISTS (SELECT 1 FROM purse WHERE purse.swarm = swarm.n),"
+    f" EXISTS (SELECT 1 FROM allocation a WHERE a.swarm = swarm.n), {', '.join(STATUSES)}"
     " FROM swarm WHERE n = ?"
 )
 WRITE_SWARM = (
@@ -56,7 +59,8 @@ class Sheet:
     """One swarm while a command runs; its seats are read when `Changes.seats` is asked for them.
 
     `may_run` says whether its tasks might be given out when the seats were put where they are;
-    without a purse none of its calls has reserved anything.
+    without a purse none of its calls has reserved anything; without `holds` neither it nor a task
+    of it has a part of a pool.
     """
 
     n: int
@@ -70,6 +74,7 @@ class Sheet:
     ended_at: float | None
     reason: str
     has_purse: bool
+    holds: bool
     counts: dict[TaskStatus, int]
     may_run: bool = False
     seats: dict[str, SeatLine] | None = None
@@ -140,18 +145,20 @@ class Changes:
             status=line.status,
         )
 
-    def tell(self, sheet: Sheet, kind: str, *, task: str | None, data: Told) -> None:
+    def tell(self, sheet: Sheet, kind: str, *, task: str | None, data: Data) -> None:
         """Append one event."""
         sheet.seq += 1
         text = data if isinstance(data, str) else canonical(dict(data))
         sheet.events.append((sheet.n, sheet.seq, kind, self.at, task, text))
         self.topics.add(sheet.id)
 
-    def move(self, line: TaskLine, move: TaskMove, *, told: Told, **columns: Column) -> None:
+    def move(self, line: TaskLine, move: TaskMove, *, told: Data, **columns: Column) -> None:
         """Move a task's status, with counts, seat and event, and set other columns beside it."""
         sheet = self.sheet(line.swarm)
         if line.status is TaskStatus.RUNNING and sheet.has_purse:
             self._lose_calls(sheet, line)
+        if line.status is TaskStatus.RUNNING and sheet.holds:
+            self.give_back(OF_A_TASK, (sheet.n, line.key), reason=ATTEMPT_OVER)
         before = self._shift(sheet, line, move)
         columns["status"] = line.status
         if before is TaskStatus.RUNNING:
@@ -170,6 +177,8 @@ class Changes:
         sheet.status = moved(SWARM_MOVES, sheet.status, move)
         sheet.ended_at = self.at if sheet.status in ENDED else None
         if sheet.status in ENDED:
+            if sheet.holds:
+                self.give_back(OF_A_SWARM, (sheet.n,), reason=SWARM_ENDED)
             self._leave(sheet)
         self.reseat(sheet)
         self.tell(sheet, move, task=None, data=told)
@@ -298,6 +307,16 @@ class Changes:
         events = [event for sheet in sheets for event in sheet.events]
         self.db.run_many("INSERT INTO event VALUES (?, ?, ?, ?, ?, ?)", events)
 
+    def give_back(self, where: str, values: tuple[Column, ...], *, reason: str) -> None:
+        """Give parts of pools back, and serve those who wait for them."""
+        self.tell_pools(give_back(self.db, where, values, reason=reason))
+
+    def tell_pools(self, told: Iterable[Told]) -> None:
+        """Tell what became of allocations, and wake those who wait for one."""
+        for swarm, note in told:
+            self.tell(self.sheet(swarm), note.kind, task=note.task, data=note.data)
+            self.topics.add(POOL_TOPIC)
+
     def _lose_calls(self, sheet: Sheet, line: TaskLine) -> None:
         if lost := lose_calls(self.db, sheet.n, line.n):
             self.tell(sheet, Remark.PURSE_LOST, task=line.key, data=lost)
@@ -374,7 +393,8 @@ class Changes:
             ended_at=row[7],
             reason=row[8],
             has_purse=bool(row[9]),
-            counts=dict(zip(STATUSES, row[10:], strict=True)),
+            holds=bool(row[10]),
+            counts=dict(zip(STATUSES, row[11:], strict=True)),
         )
         sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
         return sheet

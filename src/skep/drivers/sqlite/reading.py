@@ -18,6 +18,7 @@ from skep.drivers.sqlite.lines import (
     told_line,
 )
 from skep.drivers.sqlite.passing import every_gate
+from skep.drivers.sqlite.pooling import every_pool
 from skep.drivers.sqlite.posted import every_message
 from skep.drivers.sqlite.siting import choices, open_swarms
 from skep.ports.inspection import Dump, Edge, RingSeat
@@ -164,6 +165,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             hostings=every_hosting(db),
             open_swarms=open_swarms(db),
             choices=choices(db),
+            pools=every_pool(db),
         )
     finally:
         db.run("COMMIT")

@@ -15,6 +15,7 @@ from skep.drivers.sqlite.gates import SqliteGates
 from skep.drivers.sqlite.hints import Hints
 from skep.drivers.sqlite.mailbox import SqliteMailbox
 from skep.drivers.sqlite.placing import SqlitePlacing
+from skep.drivers.sqlite.pools import SqlitePools
 from skep.drivers.sqlite.ports import (
     Desk,
     SqliteApprovals,
@@ -56,6 +57,7 @@ class SqliteStore:
         self.terms = SqliteTerms(desk)
         self.census = SqliteCensus(desk)
         self.placing = SqlitePlacing(desk)
+        self.pools = SqlitePools(desk)
 
     @classmethod
     async def open(

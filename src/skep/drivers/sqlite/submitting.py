@@ -114,6 +114,7 @@ def _insert_swarm(changes: Changes, submission: Submission) -> Sheet:
         ended_at=None,
         reason="",
         has_purse=request.budget is not None,
+        holds=False,
         counts=dict.fromkeys(TaskStatus, 0),
         seats={},
     )

@@ -35,6 +35,7 @@ from skep.testing.contract.mailing import SendingContract, TakingContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
 from skep.testing.contract.placing import PlacingContract
+from skep.testing.contract.pools import PoolPatienceContract, PoolsContract
 from skep.testing.contract.purses import (
     FullPurseContract,
     LostCallContract,
@@ -81,6 +82,8 @@ __all__ = [
     "PatienceContract",
     "PlacesContract",
     "PlacingContract",
+    "PoolPatienceContract",
+    "PoolsContract",
     "RaisingContract",
     "RatesContract",
     "RegistryContract",

@@ -10,13 +10,13 @@ from skep.records.errors import (
     CommandConflict,
     DuplicateTask,
     LimitExceeded,
-    NoSwarmFits,
     PlanRefused,
     SkepError,
     UnknownDependency,
 )
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.placement import Candidate, Distribution, Placed, Placement, choice_json
+from skep.records.sharing_errors import NoSwarmFits
 from skep.records.swarm import SwarmMove
 from skep.testing.acts import (
     claim,

@@ -19,6 +19,7 @@ from skep.testing.invariants.logs import (
 from skep.testing.invariants.messages import check_messages
 from skep.testing.invariants.placing import check_placing
 from skep.testing.invariants.plan import check_edges, check_nothing_lost, check_readiness
+from skep.testing.invariants.pools import check_pools
 from skep.testing.invariants.purses import check_purses
 from skep.testing.invariants.queue import (
     check_counts,
@@ -53,6 +54,7 @@ def check(dump: Dump) -> None:
     check_leadership(dump)
     check_census(dump)
     check_placing(dump)
+    check_pools(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

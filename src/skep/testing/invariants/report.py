@@ -37,6 +37,7 @@ NAMES: Final = {
     58: "Hosts",
     59: "Adoption",
     50: "Placement",
+    51: "Pools",
 }
 """The invariants of live state that a look at the store can prove."""
 

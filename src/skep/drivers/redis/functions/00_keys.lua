@@ -6,7 +6,7 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals, last_placed
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals, last_placed, allocations
 -- skep:in:<token>:<key>    any    a backup that is being restored (95_backup.lua)
 -- skep:lineage             hash   earlier run_id -> the mark at which it ended
 -- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
@@ -14,7 +14,7 @@
 -- skep:identity:<worker>   hash   owner of a worker's identity, and until when
 -- swarm:index              zset   every swarm; their ids sort by the time of their making
 -- swarm:status:<status>    set    swarms by status
--- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason, purse, skills
+-- swarm:<id>               hash   request, status, sealed, priority, cap, seq, counts, times, reason, purse, skills, holds
 -- swarm:<id>:tasks         list   task keys in the order of the plan
 -- swarm:<id>:t:<key>       hash   one task
 -- swarm:<id>:up:<key>      zset   what the task waits for, by ordinal
@@ -59,6 +59,9 @@
 -- skep:open                zset   open swarms by id (63_placing.lua)
 -- skep:crews               set    <priority>|<skills> of those that there are
 -- skep:crew:<crew>         zset   the open swarms of one crew by load
+-- swarm:pools, swarm:pool:<name>[:held, :queue]  what there is only so much of (62_pools.lua)
+-- swarm:<id>:holds[:<task>] zset  the allocations of a swarm, and of one task of it
+-- skep:allocation:<id>     hash   a part of a pool that is held or waited for
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

@@ -1,7 +1,8 @@
 -- Rows.
 
 local SWARM_FIELDS = {
-  'status', 'sealed', 'cap', 'priority', 'seq', 'timeout_s', 'deadline', 'ended_at', 'reason'
+  'status', 'sealed', 'cap', 'priority', 'seq', 'timeout_s', 'deadline', 'ended_at', 'reason',
+  'holds'
 }
 local SHEET_READ = {}  -- those, then the counts
 for i = 1, #SWARM_FIELDS do SHEET_READ[i] = SWARM_FIELDS[i] end
@@ -81,7 +82,7 @@ local function sheet(ctx, id)
   local found = {
     id = id, status = row[1], sealed = row[2], cap = tonumber(row[3]), priority = tonumber(row[4]),
     seq = tonumber(row[5]), timeout_s = tonumber(row[6]), deadline = row[7], ended_at = row[8],
-    reason = row[9], counts = {}, events = {}, was = row[1], stored = {}
+    reason = row[9], holds = tonumber(row[10] or 0), counts = {}, events = {}, was = row[1], stored = {}
   }
   for i, name in ipairs(SHEET_READ) do found.stored[name] = row[i] end
   for i, status in ipairs(STATUSES) do

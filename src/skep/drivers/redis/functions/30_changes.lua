@@ -9,7 +9,6 @@ local function tell(ctx, s, kind, key, data)
 end
 
 local purse = {}  -- 32_purse.lua
-local placing = {}  -- 63_placing.lua
 
 local function reseat(ctx, s)
   local may = may_run(s)
@@ -86,7 +85,10 @@ end
 
 local function move(ctx, task, how, told, columns)
   local s = sheet(ctx, task.id)
-  if task.status == 'running' then purse.lose_calls(ctx, s, task) end
+  if task.status == 'running' then
+    purse.lose_calls(ctx, s, task)
+    pools.end_attempt(ctx, s, task)
+  end
   local before = shift(ctx, s, task, how)
   local after, member = task.status, ref(task)
   columns = columns or {}
@@ -114,6 +116,7 @@ local function move_swarm(ctx, s, how, told)
   s.status = SWARM_MOVES[s.status][how]
   if ENDED[s.status] then
     s.ended_at = num(ctx.at)
+    pools.end_swarm(ctx, s)
     leave(s)
   else
     s.ended_at = ''

@@ -35,7 +35,7 @@ do
   end
 
   local function first_of(crew, priority, found)
-    local rows = redis.call('ZRANGE', 'skep:crew:' .. crew, 0, LOOKED_MAX - 1, 'WITHSCORES')
+    local rows = redis.call('ZRANGE', 'skep:crew:' .. crew, 0, placing.LOOKED_MAX - 1, 'WITHSCORES')
     for i = 1, #rows, 2 do
       found[#found + 1] = {id = rows[i], load = tonumber(rows[i + 1]), priority = priority}
     end
@@ -67,7 +67,7 @@ do
   local function in_turn()
     local last, found, seen = redis.call('HGET', 'skep:meta', 'last_placed'), {}, {}
     for _, from in ipairs(last and {'(' .. last, '-'} or {'-'}) do
-      for _, id in ipairs(redis.call('ZRANGEBYLEX', 'skep:open', from, '+', 'LIMIT', 0, LOOKED_MAX)) do
+      for _, id in ipairs(redis.call('ZRANGEBYLEX', 'skep:open', from, '+', 'LIMIT', 0, placing.LOOKED_MAX)) do
         if not seen[id] then
           seen[id] = true
           local row = redis.call('HMGET', base(id), 'n:ready', 'n:running', 'cap')
@@ -86,7 +86,7 @@ do
 
   local function choice_told(ask, found)
     local looked = {}
-    for i = 1, math.min(#found, LOOKED_MAX) do
+    for i = 1, math.min(#found, placing.LOOKED_MAX) do
       looked[i] = '[' .. text(found[i].id) .. ',' .. num(found[i].load) .. ']'
     end
     return '{"placement":"' .. ask.placement .. '","looked":[' .. table.concat(looked, ',')

@@ -8,6 +8,10 @@ redis.register_function('LIBRARY_stage_piece', served(stage_piece))
 redis.register_function('LIBRARY_stage_flip', served(stage_flip))
 redis.register_function('LIBRARY_add', served(add))
 redis.register_function('LIBRARY_distribute', served(placing.distribute))
+redis.register_function('LIBRARY_declare_pools', served(pools.declare))
+redis.register_function('LIBRARY_allocate', served(pools.allocate))
+redis.register_function('LIBRARY_release', served(pools.release))
+redis.register_function('LIBRARY_sweep_pools', served(pools.sweep))
 redis.register_function('LIBRARY_claim', served(claim))
 redis.register_function('LIBRARY_settle', served(settle))
 redis.register_function('LIBRARY_steer', served(steer))
@@ -51,6 +55,9 @@ redis.register_function('LIBRARY_load_content', served(load_content))
 redis.register_function('LIBRARY_index', served(index))
 redis.register_function('LIBRARY_commit', served(commit))
 redis.register_function('LIBRARY_roll', roll)
+redis.register_function{
+  function_name = 'LIBRARY_read_pools', callback = served(pools.read), flags = {'no-writes'}
+}
 redis.register_function{
   function_name = 'LIBRARY_pack', callback = served(pack), flags = {'no-writes'}
 }

@@ -10,3 +10,30 @@ CREATE INDEX swarm_open ON swarm (id)
 
 -- Why a distributed task is where it is, as JSON.
 CREATE TABLE placed (task INTEGER PRIMARY KEY, told TEXT NOT NULL);
+
+-- What there is only so much of; `held` is the sum of what is held of it.
+CREATE TABLE pool (
+    name TEXT PRIMARY KEY,
+    capacity INTEGER NOT NULL,
+    unit TEXT NOT NULL,
+    shared INTEGER NOT NULL,
+    held INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
+
+-- A part of a pool that a swarm holds or waits for, or, with `task`, one attempt of a task of it.
+CREATE TABLE allocation (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    pool TEXT NOT NULL,
+    amount INTEGER NOT NULL,
+    swarm INTEGER NOT NULL,
+    task TEXT,
+    attempt INTEGER NOT NULL,
+    priority INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    asked_at REAL NOT NULL,
+    digest TEXT NOT NULL
+);
+CREATE INDEX allocation_swarm ON allocation (swarm, task);
+CREATE INDEX allocation_queue ON allocation (pool, priority DESC, n) WHERE state = 'queued';
+CREATE INDEX allocation_held ON allocation (pool, n) WHERE state = 'held';
