@@ -101,7 +101,19 @@ EVENTS: Final[Mapping[str, tuple[str, str]]] = {
     SwarmMove.SEAL: ("reason", "The plan takes no more tasks from outside."),
     SwarmMove.PAUSE: ("reason", "No more tasks are granted."),
     SwarmMove.INTERRUPT: ("reason", "The swarm was left unfinished."),
-    SwarmMove.RECOVER: ("", "Not emitted yet."),
+    SwarmMove.RECOVER: ("reason", "It was taken from all who work on it, to be rebuilt."),
+    SwarmMove.REINSTATE: (
+        "source, seq, written, dropped",
+        "It was rebuilt: `written` records were made anew, the tasks in `dropped` are gone.",
+    ),
+    Remark.REINSTATED: (
+        "status, run, attempt, failures",
+        "Its record was made anew, and stands so.",
+    ),
+    Remark.RESTORED: (
+        "of, capture, seq",
+        "This swarm was made from a capture or an export of `of`, whose log it begins with.",
+    ),
     SwarmMove.RESUME: ("reason", "The swarm goes on; failures are forgiven."),
     SwarmMove.COMPLETE: ("reason", "Its last task has ended, and its last tasks succeeded."),
     SwarmMove.FAIL: ("reason", "Its last task has ended, and a last task did not succeed."),

@@ -9,9 +9,10 @@ from typing import Final
 
 import pytest
 
+from skep.hive.state import SwarmState
 from skep.ports.store import Store
 from skep.records.event import EVENT_KINDS, Remark
-from skep.records.ids import TaskKey
+from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Blocked, HandedBack, Snoozed
 from skep.records.pool import Pool
 from skep.records.purse import Amount, Budget
@@ -21,6 +22,7 @@ from skep.records.task import RetryPolicy, TaskMove
 from skep.testing.acts import ask, claim_one, decide, events, settle, steer, submit, succeed, write
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
+from skep.testing.harness import InspectableStore
 from skep.testing.memory import MemoryHarness
 from skep.testing.samples import (
     distribution,
@@ -78,24 +80,25 @@ async def test_events_carry_what_the_page_says() -> None:
         await make_everything_happen(store, clock)
         told = {
             event.kind: sorted(event.data)
-            for swarm in ("outcomes", "losses", "steering", "open", "spending")
+            for swarm in ("outcomes", "losses", "steering", "open", "spending", "copy")
             for event in await events(store, swarm)
         }
 
     page = dict(event_row.findall((REFERENCE / "events.md").read_text()))
     assert set(page) == EVENT_KINDS
-    assert set(told) == EVENT_KINDS - {SwarmMove.RECOVER}
+    assert set(told) == EVENT_KINDS
     told.pop(Remark.LATE_RESULT)  # carries what its outcome does
     assert told == {kind: sorted(re.findall(r"`(\w+)`", page[kind])) for kind in told}
 
 
-async def make_everything_happen(store: Store, clock: ManualClock) -> None:
+async def make_everything_happen(store: InspectableStore, clock: ManualClock) -> None:
     """Bring about every kind of event in some swarm or other."""
     await ends_of_tasks(store, clock)
     await lost_leases(store, clock)
     await orders(store)
     await a_growing_plan(store)
     await a_purse(store)
+    await a_recovery(store, clock)
 
 
 async def ends_of_tasks(store: Store, clock: ManualClock) -> None:
@@ -185,3 +188,15 @@ async def a_purse(store: Store) -> None:
         await write(store, intent(token, "too dear", reserve=Amount(requests=9)))
     await write(store, intent(token, "lost", reserve=one))
     await steer(store, "spending", SwarmMove.CUT_SHORT)
+
+
+async def a_recovery(store: InspectableStore, clock: ManualClock) -> None:
+    """Rebuild a swarm that has lost a record, and make another one from its image."""
+    await submit(store, "copied", task("a"))
+    await claim_one(store)
+    state = SwarmState(store=store, clock=clock, chance=SeededChance(2))
+    await state.create_checkpoint("copied")
+    await store.forget_tasks([TaskRef(swarm=SwarmId("copied"), key=TaskKey("a"))])
+    await state.recover("copied")
+    image = await store.states.image(SwarmId("copied"))
+    await state.found(image, SwarmId("copy"), capture="checkpoint/1")

@@ -208,3 +208,23 @@ class TestPools(contract.PoolsContract):
 
 class TestPoolPatience(contract.PoolPatienceContract):
     """Waiting for what others hold."""
+
+
+class TestImages(contract.ImagesContract):
+    """Images of swarms of the store."""
+
+
+class TestCaptures(contract.CapturesContract):
+    """Captures in the store."""
+
+
+class TestSuspending(contract.SuspendingContract):
+    """Taking swarms of the store from those who work on them."""
+
+
+class TestRecovering(contract.RecoveringContract):
+    """Recovering swarms of the store."""
+
+
+class TestFounding(contract.FoundingContract):
+    """Founding swarms in the store."""

@@ -121,6 +121,13 @@ class Inspectable(Protocol):
         """Read everything in one consistent view."""
         ...
 
+    async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:
+        """Lose the records of tasks with their ready entries, as a careless hand would.
+
+        Until they are recovered the store breaks its invariants.
+        """
+        ...
+
     async def forget_queues(self) -> None:
         """Lose all derived queue data, as a flush would; `reconcile` brings it back."""
         ...

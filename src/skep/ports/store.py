@@ -18,6 +18,7 @@ from skep.ports.mailbox import Correspondence
 from skep.ports.placing import Fleetwide
 from skep.ports.pools import Shares
 from skep.ports.retention import Retention
+from skep.ports.states import Remembering
 from skep.ports.terms import Led
 from skep.records.approval import Approval, ApprovalState, Ask, AskAnswer, Reply, ReplyVerdict
 from skep.records.command import Addition, Order, Receipt, Submission
@@ -300,6 +301,7 @@ class Store(
     Fleetwide,
     Shares,
     Correspondence,
+    Remembering,
     AbstractAsyncContextManager["Store"],
     Protocol,
 ):

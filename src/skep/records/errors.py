@@ -8,10 +8,11 @@
     │   ├── ObjectiveNotServed  the offline model has no template for it
     │   ├── PriceUnknown        a budget in dollars for a model whose price nobody knows
     │   ├── AgentUnknown        no agent, or no role, of that name
+    │   ├── CaptureUnusable     an export, or a capture, that is damaged or of a newer Skep
     │   ├── BackupUnusable      a file that cannot be restored from, or must not be written to
     │   └── AgentFileInvalid    a role file that cannot be read
     ├── NotFound                SwarmNotFound, TaskNotFound, ArtifactNotFound, ApprovalNotFound,
-    │                           MessageNotFound
+    │                           MessageNotFound, CaptureNotFound
     ├── Conflict
     │   ├── CommandConflict     the same command id with another body
     │   ├── IllegalMove         a status change that the table of moves does not have
@@ -22,6 +23,7 @@
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
+    │   ├── NothingToRecover    records are gone, and no capture holds them
     │   ├── InboxFull           nobody reads an inbox that is full
     │   ├── Fenced              the lease behind a call is no longer current
     │   ├── StaleTerm           a leader's write after another one was elected, or it resigned

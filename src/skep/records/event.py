@@ -25,6 +25,8 @@ class Remark(StrEnum):
     PURSE_EMPTY = "purse.empty"
     RESOURCE_ALLOCATED = "resource.allocated"
     RESOURCE_RELEASED = "resource.released"
+    REINSTATED = "task.reinstated"
+    RESTORED = "swarm.restored"
 
 
 EVENT_KINDS = frozenset({*map(str, TaskMove), *map(str, SwarmMove), *map(str, Remark)})

@@ -136,3 +136,12 @@ SWARM_ALLOCATIONS_MAX: Final = 4_096
 
 ALLOCATION_ID_CHARS_MAX: Final = 300
 """The id under which a part of a pool was asked for."""
+
+CAPTURES_LABELLED_MAX: Final = 100
+"""Labelled captures of a kind that a swarm keeps."""
+
+CAPTURE_LABEL_CHARS_MAX: Final = 120
+"""The label of a capture."""
+
+CAPTURE_BYTES_MAX: Final = 256 * 1024 * 1024
+"""One image of a swarm, as it is stored."""

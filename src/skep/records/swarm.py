@@ -42,6 +42,7 @@ class SwarmMove(StrEnum):
     RAISE = "purse.raised"
     CUT_SHORT = "swarm.cut_short"
     TELL = "swarm.told"
+    REINSTATE = "swarm.reinstated"
 
 
 _S, _M = SwarmStatus, SwarmMove
@@ -75,6 +76,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         **_ENDS,
     },
     _S.RECOVERING: {
+        _M.REINSTATE: _S.RECOVERING,
         _M.EXTEND: _S.RECOVERING,
         _M.SEAL: _S.RECOVERING,
         _M.CAP: _S.RECOVERING,
@@ -86,6 +88,7 @@ SWARM_MOVES: Final[Mapping[SwarmStatus, Mapping[SwarmMove, SwarmStatus]]] = {
         **_ENDS,
     },
     _S.INTERRUPTED: {
+        _M.RECOVER: _S.RECOVERING,
         _M.EXTEND: _S.INTERRUPTED,
         _M.SEAL: _S.INTERRUPTED,
         _M.CAP: _S.INTERRUPTED,

@@ -43,7 +43,7 @@ class MemoryRetention:
         """See `ports.retention.Retention.drop_blobs`."""
         with self._desk.change() as changes:
             tables = changes.tables
-            used = set[Digest]().union(*tables.uses.values())
+            used = set[Digest]().union(*(users_of(tables, swarm) for swarm in tables.swarms))
             loose = [(at, digest) for digest, at in tables.puts.items() if digest not in used]
             gone = [digest for at, digest in sorted(loose) if at < before][:limit]
             for digest in gone:
@@ -75,13 +75,20 @@ def refer(tables: Tables, swarm: SwarmId, digests: Iterable[Digest]) -> None:
         tables.uses.setdefault(swarm, set()).update(digests)
 
 
+def users_of(tables: Tables, swarm: SwarmId) -> set[Digest]:
+    """Name the contents that a swarm refers to, and those that its captures are made of."""
+    parts = [part for held in tables.captures.get(swarm, {}).values() for part in held.parts]
+    return tables.uses.get(swarm, set()) | {part.digest for part in parts if not part.inline}
+
+
 def contents(tables: Tables) -> list[Content]:
     """Show every content with its users."""
+    used = {swarm: users_of(tables, swarm) for swarm in tables.swarms}
     return [
         Content(
             digest=digest,
             put_at=at,
-            users=sorted(swarm for swarm, uses in tables.uses.items() if digest in uses),
+            users=sorted(swarm for swarm, uses in used.items() if digest in uses),
         )
         for digest, at in sorted(tables.puts.items())
     ]
@@ -103,6 +110,7 @@ def _remove(tables: Tables, row: SwarmRow) -> None:
     tables.uses.pop(row.id, None)
     tables.mail.pop(row.id, None)
     tables.hostings.pop(row.id, None)
+    tables.captures.pop(row.id, None)
     for line in [line for line in tables.journal if line[0] == row.id]:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:

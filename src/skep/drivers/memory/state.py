@@ -9,6 +9,7 @@ from skep.drivers.memory.mailroom import Mailroom
 from skep.drivers.memory.poolroom import Poolroom
 from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
+from skep.records.capture import Capture, CaptureKind
 from skep.records.command import Receipt
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
@@ -196,6 +197,9 @@ class Tables:
         self.hostings: dict[SwarmId, Hosting] = {}
         self.poolroom = Poolroom()
         self.last_placed: SwarmId | None = None
+        self.captures: dict[SwarmId, dict[tuple[CaptureKind, int], Capture]] = {}
+        self.numbers: dict[tuple[SwarmId, CaptureKind], int] = {}
+        self.totals = Counter[str]()
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

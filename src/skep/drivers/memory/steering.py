@@ -57,7 +57,7 @@ def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
     elif order.move is SwarmMove.REOPEN:
         _reopen(changes, swarm, order)
     elif order.move is SwarmMove.RESUME:
-        _resume(changes, swarm, reason=order.reason)
+        resume(changes, swarm, reason=order.reason)
     elif order.move is SwarmMove.RAISE and order.budget is not None:
         _raise(changes, swarm, order.budget, reason=order.reason)
     elif order.move is SwarmMove.CUT_SHORT:
@@ -81,7 +81,7 @@ def cancel(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
     changes.move_swarm(swarm, SwarmMove.CANCEL, reason=reason)
 
 
-def _resume(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
+def resume(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
     """Go on, with the failures so far forgiven and the time-out begun anew."""
     for task in swarm.tasks.values():
         if task.status not in TERMINAL:
@@ -127,7 +127,7 @@ def _tell(changes: Changes, swarm: SwarmRow, order: Order) -> None:
 
 def _go_on(changes: Changes, swarm: SwarmRow, *, was_empty: bool, reason: str) -> None:
     if was_empty and swarm.status is SwarmStatus.PAUSED:
-        _resume(changes, swarm, reason=reason)
+        resume(changes, swarm, reason=reason)
 
 
 def _reopen(changes: Changes, swarm: SwarmRow, order: Order) -> None:

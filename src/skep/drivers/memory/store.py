@@ -1,5 +1,6 @@
 """The memory store: all ports over one desk."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
@@ -13,11 +14,13 @@ from skep.drivers.memory.placing import MemoryPlacing, choices, open_swarms
 from skep.drivers.memory.pools import MemoryPools, every_pool
 from skep.drivers.memory.reading import MemoryBlobs, MemoryLog, MemoryRegistry
 from skep.drivers.memory.retention import MemoryRetention, contents
+from skep.drivers.memory.states import MemoryStates
 from skep.drivers.memory.terms import MemoryTerms, every_duty
 from skep.drivers.memory.work import MemoryWork
 from skep.ports.inspection import Dump, Edge
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
+from skep.records.ids import TaskRef
 
 
 class MemoryStore:
@@ -41,6 +44,7 @@ class MemoryStore:
         self.census = MemoryCensus(self._desk)
         self.placing = MemoryPlacing(self._desk)
         self.pools = MemoryPools(self._desk)
+        self.states = MemoryStates(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -87,6 +91,12 @@ class MemoryStore:
                 choices=choices(tables),
                 pools=every_pool(tables),
             )
+
+    async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:
+        """See `ports.inspection.Inspectable.forget_tasks`."""
+        with self._desk.change() as changes:
+            for ref in refs:
+                del changes.tables.swarms[ref.swarm].tasks[ref.key]
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""

@@ -20,6 +20,7 @@ from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
 from skep.policy.placement import LOOKED_MAX
 from skep.policy.pools import ATTEMPT_OVER, HOLDER_GONE, RELEASED, SWARM_ENDED
 from skep.policy.purse import CUT_SHORT, EMPTY
+from skep.policy.recovery import SUSPENDED
 from skep.ports.keeping import RESTORED
 from skep.records import limits
 from skep.records.approval import Verdict
@@ -94,6 +95,7 @@ def _tables() -> str:
         f"local placing = {{LOOKED_MAX = {LOOKED_MAX}}}",
         f"local pools = {_table(f'{name} = {value}' for name, value in _pooling().items())}",
         f"local RESTORED = {_quoted(RESTORED)}",
+        f"local SUSPENDED = {_quoted(SUSPENDED)}",
         f"local WEIGHTS = {_table(map(str, WEIGHTS))}",
         f"local STATUSES = {_table(map(_quoted, TaskStatus))}",
         f"local TERMINAL = {_set(TERMINAL)}",

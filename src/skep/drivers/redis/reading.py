@@ -228,7 +228,7 @@ async def _contents(wire: Wire, ids: Sequence[SwarmId]) -> list[Content]:
         Content(
             digest=Digest(digest),
             put_at=float(put_at),
-            users=sorted(SwarmId(each) for each in found if each in ids),
+            users=sorted({SwarmId(each.partition("@")[0]) for each in found} & set(ids)),
         )
         for (digest, put_at), found in zip(puts, users, strict=True)
     ]

@@ -1,5 +1,6 @@
 """The Redis store: all ports over one wire."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import Final, Self
@@ -26,13 +27,14 @@ from skep.drivers.redis.ports import (
     RedisWork,
 )
 from skep.drivers.redis.retention import RedisRetention
+from skep.drivers.redis.states import RedisStates
 from skep.drivers.redis.terms import RedisTerms, every_duty, last_election
 from skep.drivers.redis.wire import Wire
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
 from skep.records.errors import StoreUnsafe
-from skep.records.ids import WorkerId
+from skep.records.ids import TaskRef, WorkerId
 
 VERSION_FLOOR: Final = (7, 0)
 
@@ -62,6 +64,7 @@ class RedisStore:
         self.census = RedisCensus(desk)
         self.placing = RedisPlacing(desk)
         self.pools = RedisPools(desk)
+        self.states = RedisStates(desk)
 
     @classmethod
     async def open(
@@ -134,6 +137,13 @@ class RedisStore:
             pools=await self.pools.read(),
             choices=await choices(wire, [task.ref for task in dumped.tasks]),
         )
+
+    async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:
+        """See `ports.inspection.Inspectable.forget_tasks`."""
+        for ref in refs:
+            await self.desk.wire.command("DEL", f"swarm:{ref.swarm}:t:{ref.key}")
+            for key in await self.desk.wire.command("KEYS", f"swarm:{ref.swarm}:ready:*"):
+                await self.desk.wire.command("ZREM", key, ref.key)
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""

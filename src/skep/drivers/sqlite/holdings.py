@@ -12,7 +12,8 @@ from skep.records.retention import Dropped
 from skep.records.values import Digest
 
 USERS: Final = (
-    "SELECT l.digest, l.put_at, s.id FROM blob_life l LEFT JOIN blob_use u ON u.digest = l.digest"
+    "SELECT l.digest, l.put_at, s.id FROM blob_life l LEFT JOIN (SELECT swarm, digest FROM blob_use"
+    " UNION SELECT swarm, digest FROM capture_part) u ON u.digest = l.digest"
     " LEFT JOIN swarm s ON s.n = u.swarm ORDER BY l.digest, s.id"
 )
 

@@ -87,6 +87,11 @@ def artifacts(db: Db, swarm_id: SwarmId) -> list[tuple[TaskRef, Artifact]]:
     ]
 
 
+def events(db: Db, n: int, swarm_id: SwarmId) -> list[Event]:
+    """Read the whole log of a swarm, by its number."""
+    return _events(db, n, swarm_id, after=0, limit=-1)
+
+
 def told(db: Db, swarm_id: SwarmId, *, after: int) -> list[Told]:
     """Read what people told a swarm, after a number."""
     sql = f"SELECT {TOLD_SEEN} FROM told WHERE swarm = ? AND number > ? ORDER BY number"

@@ -31,6 +31,9 @@ OF_A_SWARM: Final = (
     ("message", "n", "swarm"),
     ("inbox", "swarm, agent", "swarm"),
     ("hosting", "swarm", "swarm"),
+    ("capture_part", "swarm, kind, number, digest", "swarm"),
+    ("capture", "swarm, kind, number", "swarm"),
+    ("capture_number", "swarm, kind", "swarm"),
 )
 """What belongs to a swarm, in the order in which it goes: table, its key, and the column that
 names a task or the swarm. A new table of rows about tasks or swarms is one line here."""

@@ -102,7 +102,7 @@ def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
     elif order.move is SwarmMove.REOPEN:
         _reopen(changes, sheet, order)
     elif order.move is SwarmMove.RESUME:
-        _resume(changes, sheet, reason=order.reason)
+        resume(changes, sheet, reason=order.reason)
     elif order.move is SwarmMove.RAISE and order.budget is not None:
         _raise(changes, sheet, order.budget, reason=order.reason)
     elif order.move is SwarmMove.CUT_SHORT:
@@ -117,7 +117,7 @@ def _carry_out(changes: Changes, sheet: Sheet, order: Order) -> None:
         changes.end_if_over(sheet)
 
 
-def _resume(changes: Changes, sheet: Sheet, *, reason: str) -> None:
+def resume(changes: Changes, sheet: Sheet, *, reason: str) -> None:
     """Go on, with the failures so far forgiven and the time-out begun anew."""
     changes.db.run(
         f"UPDATE task SET failures = 0 WHERE swarm = ? AND failures > 0 AND {LIVE}", (sheet.n,)
@@ -133,7 +133,7 @@ def _raise(changes: Changes, sheet: Sheet, budget: Budget, *, reason: str) -> No
     keep_purse(changes.db, sheet.n, purse)
     changes.move_swarm(sheet, SwarmMove.RAISE, told=raised_told(purse, reason))
     if before.is_empty and sheet.status is SwarmStatus.PAUSED:
-        _resume(changes, sheet, reason=reason)
+        resume(changes, sheet, reason=reason)
 
 
 def _cut_short(changes: Changes, sheet: Sheet, *, reason: str) -> None:
@@ -154,7 +154,7 @@ def _cut_short(changes: Changes, sheet: Sheet, *, reason: str) -> None:
     for line in changes.lines("swarm = ? AND status = 'waiting' ORDER BY ordinal", (sheet.n,)):
         changes.release(line)
     if was_empty and sheet.status is SwarmStatus.PAUSED:
-        _resume(changes, sheet, reason=reason)
+        resume(changes, sheet, reason=reason)
     changes.end_if_over(sheet)
 
 

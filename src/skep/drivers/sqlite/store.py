@@ -1,6 +1,7 @@
 """The SQLite store: all ports over one file."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Self
@@ -27,11 +28,13 @@ from skep.drivers.sqlite.ports import (
     SqliteWork,
 )
 from skep.drivers.sqlite.retention import SqliteRetention
+from skep.drivers.sqlite.states import SqliteStates
 from skep.drivers.sqlite.terms import SqliteTerms
 from skep.drivers.sqlite.threads import Reader, Writer
 from skep.ports.inspection import Dump
 from skep.ports.store import Durability
 from skep.ports.system import Chance, Clock
+from skep.records.ids import TaskRef
 
 SAFETY_POLL_S: Final = 2.0
 """How often a waiting call asks whether another process wrote, should its hints be lost."""
@@ -58,6 +61,7 @@ class SqliteStore:
         self.census = SqliteCensus(desk)
         self.placing = SqlitePlacing(desk)
         self.pools = SqlitePools(desk)
+        self.states = SqliteStates(desk)
 
     @classmethod
     async def open(
@@ -90,6 +94,10 @@ class SqliteStore:
         """See `ports.inspection.Inspectable.dump`."""
         incarnation = self.incarnation
         return await self._desk.reader.ask(lambda db: reading.dump(db, incarnation=incarnation))
+
+    async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:
+        """See `ports.inspection.Inspectable.forget_tasks`."""
+        await self._desk.writer.ask(lambda changes: _forget_tasks(changes, refs))
 
     async def forget_queues(self) -> None:
         """See `ports.inspection.Inspectable.forget_queues`."""
@@ -126,3 +134,9 @@ def _version(db: Db) -> int:
 def _forget_queues(changes: Changes) -> None:
     changes.db.run("DELETE FROM lane")
     changes.db.run("DELETE FROM seat")
+
+
+def _forget_tasks(changes: Changes, refs: Sequence[TaskRef]) -> None:
+    named = "key = ? AND swarm = (SELECT n FROM swarm WHERE id = ?)"
+    rows = [(ref.key, ref.swarm) for ref in refs]
+    changes.db.run_many(f"DELETE FROM task WHERE {named}", rows)

@@ -20,6 +20,7 @@ from skep.testing.contract.deciding import DecidingContract
 from skep.testing.contract.electing import ElectionContract, LeaderLeaseContract, MandateContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
+from skep.testing.contract.founding import FoundingContract
 from skep.testing.contract.gates import (
     BreakerContract,
     PlacesContract,
@@ -42,11 +43,13 @@ from skep.testing.contract.purses import (
     RaisingContract,
     ReservationContract,
 )
+from skep.testing.contract.recovering import RecoveringContract, SuspendingContract
 from skep.testing.contract.registry import RegistryContract
 from skep.testing.contract.reopening import ReopeningContract
 from skep.testing.contract.resting import RestingContract
 from skep.testing.contract.retention import HoldingsContract, RetentionContract
 from skep.testing.contract.settling import SettlingContract
+from skep.testing.contract.states import CapturesContract, ImagesContract
 from skep.testing.contract.steering import SteeringContract
 from skep.testing.contract.submitting import SubmittingContract
 from skep.testing.contract.sweeping import SweepingContract
@@ -59,6 +62,7 @@ __all__ = [
     "BlobsContract",
     "BreakerContract",
     "CappingContract",
+    "CapturesContract",
     "ClaimingContract",
     "CrashContract",
     "DeadMailContract",
@@ -66,9 +70,11 @@ __all__ = [
     "ElectionContract",
     "FairnessContract",
     "FencingContract",
+    "FoundingContract",
     "FullPurseContract",
     "HoldingsContract",
     "HostingContract",
+    "ImagesContract",
     "JournalContract",
     "KeptMailContract",
     "LeaderLeaseContract",
@@ -86,6 +92,7 @@ __all__ = [
     "PoolsContract",
     "RaisingContract",
     "RatesContract",
+    "RecoveringContract",
     "RegistryContract",
     "ReopeningContract",
     "ReservationContract",
@@ -96,6 +103,7 @@ __all__ = [
     "SettlingContract",
     "SteeringContract",
     "SubmittingContract",
+    "SuspendingContract",
     "SweepingContract",
     "TakingContract",
     "TellingContract",

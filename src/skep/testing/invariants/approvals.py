@@ -9,6 +9,7 @@ from skep.records.event import Remark
 from skep.records.ids import ApprovalId, TaskRef
 from skep.records.step import Step, StepState
 from skep.records.task import TERMINAL, Task, TaskStatus
+from skep.testing.invariants.rebuilt import rebuilt_among
 from skep.testing.invariants.report import hold
 
 Place = tuple[TaskRef, int, str]
@@ -16,11 +17,14 @@ Place = tuple[TaskRef, int, str]
 
 def check_approvals(dump: Dump) -> None:
     """Invariants 38 to 40: each question has its step, its decision the same value, and a wait."""
-    steps = {_place(step): step for step in dump.steps if step.key.startswith(ASKED)}
+    rebuilt = rebuilt_among(dump.events)
+    asked = [step for step in dump.steps if step.key.startswith(ASKED)]
+    steps = {_place(step): step for step in asked}
+    own = {_place(step) for step in asked if step.ref.swarm not in rebuilt}
     known = {approval.id: approval for approval in dump.approvals}
     hold(38, "a question stands twice", that=len(known) == len(dump.approvals))
     places = {_place(approval) for approval in dump.approvals}
-    hold(38, f"steps without their question {steps.keys() - places}", that=steps.keys() <= places)
+    hold(38, f"steps without their question {own - places}", that=own <= places)
     tasks = {task.ref: task for task in dump.tasks}
     for approval in dump.approvals:
         _check_step(approval, steps.get(_place(approval)))
@@ -77,15 +81,18 @@ def _check_blocked(task: Task, known: dict[ApprovalId, Approval]) -> None:
 
 def _check_told(dump: Dump) -> None:
     """Each question is told of once, and each decision once with its verdict."""
+    rebuilt = rebuilt_among(dump.events)
     told = Counter(
         (str(event.kind), str(event.data.get("approval")), str(event.data.get("verdict", "")))
         for event in dump.events
-        if event.kind in {Remark.APPROVAL_ASKED, Remark.APPROVAL_DECIDED}
+        if event.swarm not in rebuilt
+        and event.kind in {Remark.APPROVAL_ASKED, Remark.APPROVAL_DECIDED}
     )
-    stored = Counter((str(Remark.APPROVAL_ASKED), str(each.id), "") for each in dump.approvals)
+    kept = [each for each in dump.approvals if each.ref.swarm not in rebuilt]
+    stored = Counter((str(Remark.APPROVAL_ASKED), str(each.id), "") for each in kept)
     stored.update(
         (str(Remark.APPROVAL_DECIDED), str(each.id), str(each.decision.verdict))
-        for each in dump.approvals
+        for each in kept
         if each.decision is not None
     )
     hold(25, f"approvals: told {dict(told)}, stored {dict(stored)}", that=told == stored)

@@ -10,6 +10,7 @@ from skep.records.purse import NOTHING, Amount, Purse
 from skep.records.step import Step, StepState
 from skep.records.swarm import SwarmMove
 from skep.records.task import Task, TaskStatus
+from skep.testing.invariants.rebuilt import rebuilt_among
 from skep.testing.invariants.report import hold
 
 
@@ -21,8 +22,11 @@ def check_purses(dump: Dump) -> None:
     tasks = {task.ref: task for task in dump.tasks}
     raised = {event.swarm for event in dump.events if event.kind == SwarmMove.RAISE}
     overran = {event.swarm for event in dump.events if event.kind == Remark.PURSE_OVERRUN}
+    rebuilt = rebuilt_among(dump.events)
     for swarm in dump.swarms:
-        _check_sums(swarm.id, swarm.purse, steps[swarm.id])
+        _check_reserved(swarm.id, swarm.purse, steps[swarm.id])
+        if swarm.id not in rebuilt:  # what was spent stays spent, although its steps are gone
+            _check_spent(swarm.id, swarm.purse, steps[swarm.id])
         _check_under_way(steps[swarm.id], tasks)
         if swarm.id not in overran | raised:
             _check_limits(swarm.id, swarm.purse)
@@ -33,11 +37,14 @@ def check_purses(dump: Dump) -> None:
         )
 
 
-def _check_sums(swarm: SwarmId, purse: Purse, steps: Sequence[Step]) -> None:
+def _check_reserved(swarm: SwarmId, purse: Purse, steps: Sequence[Step]) -> None:
     under_way = [step.reserved for step in steps if step.reserved is not None]
     reserved = sum(under_way, NOTHING)
     hold(24, f"{swarm} has {len(under_way)} calls: {purse}", that=purse.open == len(under_way))
     hold(24, f"{swarm} reserved {reserved}: {purse}", that=purse.reserved == reserved)
+
+
+def _check_spent(swarm: SwarmId, purse: Purse, steps: Sequence[Step]) -> None:
     charged = [step.spent for step in steps if step.spent is not None]
     spent = sum(charged, NOTHING)
     hold(24, f"{swarm} spent {spent}: {purse}", that=_alike(purse.spent, spent, charged))

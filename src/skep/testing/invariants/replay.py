@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from skep.records.errors import IllegalMove
-from skep.records.event import Event
+from skep.records.event import Event, Remark
 from skep.records.ids import TaskKey
 from skep.records.moves import moved
 from skep.records.swarm import SWARM_MOVES, SwarmMove, SwarmStatus
@@ -77,12 +77,17 @@ def _apply(trace: Trace, view: View, event: Event) -> None:
             _create(trace, view, event)
         elif move is SwarmMove.RESUME:
             _forgive(trace.tasks.values())
+        elif move is SwarmMove.REINSTATE:
+            _drop(trace, event)
         elif move is SwarmMove.CAP:
             trace.cap = _told_cap(event, "max_agents")
+    elif event.kind == Remark.REINSTATED:
+        assert event.task is not None
+        trace.tasks[event.task] = _as_told(event)
     elif event.kind in set(TaskMove):
         hold(1, f"event {event.seq} names no task", that=event.task in trace.tasks)
         assert event.task is not None
-        _apply_to_task(trace.tasks[event.task], view.tasks[event.task], event)
+        _apply_to_task(trace.tasks[event.task], view.tasks.get(event.task), event)
         if event.kind == TaskMove.CLAIM:
             _check_cap(trace, event)
 
@@ -112,13 +117,39 @@ def _check_cap(trace: Trace, event: Event) -> None:
 def _create(trace: Trace, view: View, event: Event) -> None:
     keys = _keys_in(event)
     by = event.data.get("by")
+    gone = _dropped(view.events)
     waiting_for_spawner = [down for up, down in trace.edges if up == by]
     for key in keys:
         hold(1, f"task {key} was created twice", that=key not in trace.tasks)
-        hold(1, f"task {key} is told of but not stored", that=key in view.tasks)
+        is_known = key in view.tasks or key in gone
+        hold(1, f"task {key} is told of but not stored", that=is_known)
         trace.tasks[key] = Traced()
-        trace.edges.extend((up, key) for up in view.tasks[key].spec.after)
+        ups = view.tasks[key].spec.after if key in view.tasks else ()
+        trace.edges.extend((up, key) for up in ups)
         trace.edges.extend((key, down) for down in waiting_for_spawner)
+
+
+def _dropped(events: Iterable[Event]) -> set[TaskKey]:
+    told = [event.data["dropped"] for event in events if event.kind == SwarmMove.REINSTATE]
+    return {TaskKey(str(key)) for keys in told if isinstance(keys, list) for key in keys}
+
+
+def _drop(trace: Trace, event: Event) -> None:
+    """Forget the tasks that a recovery could not bring back."""
+    gone = _dropped([event])
+    trace.edges = [edge for edge in trace.edges if not gone.intersection(edge)]
+    for key in gone:
+        del trace.tasks[key]
+
+
+def _as_told(event: Event) -> Traced:
+    told = event.data
+    run, attempt, failures = (told[name] for name in ("run", "attempt", "failures"))
+    assert isinstance(run, int), event
+    assert isinstance(attempt, int), event
+    assert isinstance(failures, int), event
+    status = TaskStatus(str(told["status"]))
+    return Traced(status=status, attempt=attempt, run=run, failures=failures)
 
 
 def _keys_in(event: Event) -> Sequence[TaskKey]:
@@ -133,21 +164,23 @@ def _forgive(tasks: Iterable[Traced]) -> None:
             task.failures = 0
 
 
-def _apply_to_task(traced: Traced, task: Task, event: Event) -> None:
+def _apply_to_task(traced: Traced, task: Task | None, event: Event) -> None:
     move = TaskMove(event.kind)
     traced.status = moved(TASK_MOVES, traced.status, move)
     if move is TaskMove.CLAIM:
         traced.attempt += 1
+        attempt = event.data.get("attempt")
         hold(
             8,
-            f"{task.ref} was granted as attempt {event.data.get('attempt')}, not {traced.attempt}",
-            that=event.data.get("attempt") == traced.attempt,
+            f"{event.task} was granted as attempt {attempt}, not {traced.attempt}",
+            that=attempt == traced.attempt,
         )
     if move is TaskMove.REOPEN:
         traced.run, traced.failures = traced.run + 1, 0
     if move in COUNTED:
         traced.failures += 1
-        _check_loss(traced, task, move)
+        if task is not None:  # one that a recovery could not bring back has no bounds any more
+            _check_loss(traced, task, move)
 
 
 def _check_loss(traced: Traced, task: Task, move: TaskMove) -> None:

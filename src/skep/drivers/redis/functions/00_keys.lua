@@ -28,6 +28,11 @@
 -- swarm:<id>:told          list   messages of people as JSON, in the order of their numbers
 -- swarm:<id>:mail[:<part>] any    messages to it and its agents (58_mail.lua)
 -- skep:mail:<part>         any    of all swarms: the last number, those that die, those that are dead
+-- swarm:state:<id>         hash   its saved state (64_state.lua), the last number of each kind of capture
+-- swarm:captures:<id>      zset   names of its captures by number
+-- swarm:snapshot:<id>:<n>, swarm:checkpoint:<id>:<n>  hash  one capture
+-- swarm:state:manager:stats hash  what was done with captures in this store
+-- swarm:<id>:laid          list   task keys of a plan that is being rebuilt
 -- swarm:<id>:cmds          set    commands that made it
 -- swarm:<id>:blobs         set    contents that it refers to
 -- skep:queue:<queue>       set    lanes of the queue that have seats

@@ -164,9 +164,11 @@ local function consume_one(ctx, up, budget, ended)
   local downs = budget > 0 and redis.call('ZRANGE', open, 0, budget - 1) or {}
   for _, key in ipairs(downs) do
     redis.call('ZREM', open, key)
-    local down = find(up.id, key)
+    local down = find(up.id, key) or {unmet = 0}  -- one that has lost its record, see 64_state.lua
     down.unmet = down.unmet - 1
-    if down.status ~= 'waiting' then
+    if not down.status then
+      down = nil
+    elseif down.status ~= 'waiting' then
       set(down, {unmet = down.unmet})
     elseif up.status ~= 'succeeded' and not down.tolerant then
       cancel_for(ctx, down, up, {unmet = down.unmet})

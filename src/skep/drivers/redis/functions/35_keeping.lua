@@ -4,13 +4,14 @@
 -- `swarm:<id>:<word>`, `swarm:<id>:<word>:<task>` and `swarm:<id>:<word>:<run>:<task>`.
 
 local OF_A_SWARM = {
-  'tasks', 'ev', 'cmds', 'blobs', 'approvals', 'told',
+  'tasks', 'laid', 'ev', 'cmds', 'blobs', 'approvals', 'told',
   'mail', 'mail:post', 'mail:ids', 'mail:all', 'mail:lines', 'mail:heads', 'mail:rests',
   'mail:takes', 'mail:held', 'mail:past'
 }
 local OF_A_TASK = {'t', 'up', 'down', 'open'}
 local OF_A_RUN = {'j', 'o'}
 local mail = {}  -- 58_mail.lua
+local states = {}  -- 64_state.lua
 
 local function keys_of_task(id, key)
   local keys = {}
@@ -110,6 +111,7 @@ local function forget_one(ctx, id, before)
   forget_letters(id)
   mail.forget(id)
   census.forget(id)
+  states.forget(id)
   redis.call('DEL', base(id), base(id) .. ':cmds')
   redis.call('ZREM', 'swarm:index', id)
   redis.call('SREM', 'swarm:status:' .. row[1], id)

@@ -21,7 +21,7 @@ local function find_approval(id)
 end
 
 local function is_withdrawn(approval, task)
-  return approval.state == 'pending' and (TERMINAL[task.status] or task.run ~= approval.run)
+  return approval.state == 'pending' and (not task or TERMINAL[task.status] or task.run ~= approval.run)
 end
 
 local function is_awaited(task, id)

@@ -11,7 +11,7 @@ local function cancel_all(ctx, s, reason)
   for place, key in ipairs(each_task(s.id)) do
     local name = task_key(s.id, key)
     local status = redis.call('HGET', name, 'status')
-    if not TERMINAL[status] then
+    if status and not TERMINAL[status] then
       local member = ref({id = s.id, ordinal = place - 1, key = key})
       if status == 'running' then
         redis.call('ZREM', 'skep:leases', member)
@@ -46,6 +46,7 @@ local function resume(ctx, s, reason)
   start_clock(ctx, s)
   move_swarm(ctx, s, 'swarm.resumed', reason_told(reason))
 end
+states.resume = resume
 
 local function raise(ctx, s, ask)
   local told, was_empty = purse.raise(s.id, ask.limits, ask.reason)

@@ -32,15 +32,28 @@ local function lose(ctx, task, reason)
   return how == 'task.given_up'
 end
 
+-- The task of a lease; nothing when its record was lost, or is not that of a holder any more.
+local function running(member)
+  local task = find(unref(member))
+  return task and task.status == 'running' and task or nil
+end
+
 -- ARGV: now, worker. Answers how many tasks were freed.
 local function reclaim(_, args)
   local ctx = begin(args[1])
   local held = redis.call('SMEMBERS', 'skep:own:' .. args[2])
   table.sort(held)
+  local freed = 0
   for _, member in ipairs(held) do
-    lose(ctx, find(unref(member)), 'its worker was started again')
+    local task = running(member)
+    if task and task.worker == args[2] then
+      lose(ctx, task, 'its worker was started again')
+      freed = freed + 1
+    else
+      redis.call('SREM', 'skep:own:' .. args[2], member)
+    end
   end
-  return finish(ctx, #held)
+  return finish(ctx, freed)
 end
 
 local function due_leases(ctx, limit)
@@ -66,9 +79,11 @@ local function sweep(_, args)
   end
   local lost, given_up = 0, 0
   for _, member in ipairs(due_leases(ctx, limit)) do
-    local task = find(unref(member))
-    local is_late = task.hard_until and task.hard_until < ctx.at
-    if lose(ctx, task, is_late and 'its time-out was over' or 'its lease ran out') then
+    local task = running(member)
+    local is_late = task and task.hard_until and task.hard_until < ctx.at
+    if not task then
+      redis.call('ZREM', 'skep:leases', member)
+    elseif lose(ctx, task, is_late and 'its time-out was over' or 'its lease ran out') then
       given_up = given_up + 1
     else
       lost = lost + 1
@@ -78,7 +93,9 @@ local function sweep(_, args)
   local woken = 0
   for _, member in ipairs(timers) do
     local task = find(unref(member))
-    if sheet(ctx, task.id).status == 'initializing' then
+    if not task then
+      redis.call('ZREM', 'skep:timers', member)
+    elseif sheet(ctx, task.id).status == 'initializing' then
       redis.call('ZADD', 'skep:timers', num(ctx.at + 1), member)  -- its plan is still coming in
     else
       move(ctx, task, 'task.woken', '{}', {wake_at = ''})
@@ -89,8 +106,12 @@ local function sweep(_, args)
   for _, member in ipairs(redis.call('ZRANGE', 'skep:drains', 0, -1)) do
     if drained < limit and redis.call('ZSCORE', 'skep:drains', member) then
       local task = find(unref(member))
-      drained = drained + consume_edges(ctx, task, limit - drained)
-      end_if_over(ctx, sheet(ctx, task.id))
+      if task then
+        drained = drained + consume_edges(ctx, task, limit - drained)
+        end_if_over(ctx, sheet(ctx, task.id))
+      else
+        redis.call('ZREM', 'skep:drains', member)
+      end
     end
   end
   local left = redis.call('ZRANGEBYSCORE', 'skep:staged', '-inf', num(ctx.at - STAGE_TTL_S), 'LIMIT', 0, 1)
@@ -107,7 +128,7 @@ local function mend_dead(ctx, ids)
   for _, id in ipairs(ids) do
     for _, key in ipairs(sheet(ctx, id).counts.failed > 0 and each_task(id) or {}) do
       local task = find(id, key)
-      if task.status == 'failed' then
+      if task and task.status == 'failed' then
         redis.call('ZADD', 'skep:dead', redis.call('HGET', task_key(id, key), 'ended_at'), ref(task))
       end
     end
@@ -128,7 +149,7 @@ local function reconcile(_, args)
       local wanted = {}
       for _, key in ipairs(each_task(id)) do
         local task = find(id, key)
-        if task.status == 'ready' then
+        if task and task.status == 'ready' then
           wanted[task.lane] = wanted[task.lane] or {}
           table.insert(wanted[task.lane], task)
         end

@@ -24,6 +24,9 @@ local function pack(_, args)
     end
   end
   add(base(id), 0)
+  local captures, parts = states.keys(id)
+  for _, key in ipairs(captures) do add(key, 0) end
+  for _, digest in ipairs(parts) do table.insert(packed[1], digest) end
   for _, part in ipairs(OF_A_SWARM) do add(base(id) .. ':' .. part, 0) end
   for _, command in ipairs(redis.call('SMEMBERS', base(id) .. ':cmds')) do
     local key = 'skep:cmd:' .. command
@@ -88,6 +91,7 @@ local function index(_, args)
   index_questions(side, id)
   mail.index(side, id)
   census.index(side, id)
+  states.index(side, id)
   if ENDED[row[1]] then return redis.call('ZADD', side .. 'skep:ended', row[2], id) end
   if row[3] ~= '' then
     local deadline = num(tonumber(row[3]) + tonumber(args[3]))

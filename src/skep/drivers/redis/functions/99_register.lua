@@ -43,6 +43,14 @@ redis.register_function('LIBRARY_leave', served(census.leave))
 redis.register_function('LIBRARY_host', served(census.host))
 redis.register_function('LIBRARY_call_roll', served(census.sweep))
 redis.register_function('LIBRARY_adopt', served(census.adopt))
+redis.register_function('LIBRARY_keep', served(states.keep))
+redis.register_function('LIBRARY_drop_capture', served(states.drop))
+redis.register_function('LIBRARY_suspend', served(states.suspend))
+redis.register_function('LIBRARY_lay', served(states.lay))
+redis.register_function('LIBRARY_reinstate', served(states.reinstate))
+redis.register_function('LIBRARY_found', served(states.found))
+redis.register_function('LIBRARY_found_log', served(states.log))
+redis.register_function('LIBRARY_show', served(states.show))
 redis.register_function('LIBRARY_put', served(put))
 redis.register_function('LIBRARY_drop', served(drop))
 redis.register_function('LIBRARY_forget', served(forget))
@@ -75,6 +83,12 @@ redis.register_function{
 }
 redis.register_function{
   function_name = 'LIBRARY_leader', callback = served(leading.read), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_image', callback = served(states.image), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_captures', callback = served(states.captures), flags = {'no-writes'}
 }
 redis.register_function{
   function_name = 'LIBRARY_page', callback = served(page), flags = {'no-writes'}
