@@ -113,7 +113,7 @@ class Bug:
     breaks: str
 
 
-BUGS: Final = (
+BUGS: Final[tuple[Bug, ...]] = (
     # --- elections ---
     Bug(
         name="term-not-grown",

@@ -113,6 +113,7 @@ def _begin(changes: Changes, image: Image) -> Sheet:
         ended_at=seen.ended_at,
         reason=seen.reason,
         has_purse=seen.purse != UNTOUCHED,
+        holds=False,
         counts=dict.fromkeys(TaskStatus, 0),
         seats={},
     )
