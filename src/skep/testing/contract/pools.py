@@ -193,6 +193,20 @@ class PoolsContract:
         state = await pool_of(store)
         assert (state.held, state.queued) == ((), ())
 
+    async def test_a_cancelled_swarm_gives_back_task_by_task(self, store: InspectableStore) -> None:
+        """Each attempt gives back what it held before its task is cancelled, and says why."""
+        await declare(store, CPU)
+        await submit(store, "s", task("a"), task("b"))
+        grants = await claim(store)
+        parts = [requisition(each.token.task, 30, token=each.token) for each in grants]
+        await asked_of(store, *parts)
+
+        await steer(store, "s", SwarmMove.CANCEL)
+
+        told = [(event.kind, event.task) for event in await events(store, "s")]
+        released, cancelled = "resource.released", "task.cancelled"
+        assert told[-5:-1] == [(kind, key) for key in "ab" for kind in (released, cancelled)]
+
     async def test_who_waits_is_served_by_another_swarms_end(self, store: InspectableStore) -> None:
         """The transaction that ends one swarm gives its parts to another one's task."""
         [grant] = await working(store)
