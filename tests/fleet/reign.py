@@ -167,10 +167,10 @@ class Reign:
         """What happened, in one line."""
         writes = Counter(write.kind for write in self.audit.writes())
         took = sorted(self.vacancies_s)
+        middle, longest = took[len(took) // 2], took[-1]
         parts = (
             f"{len(took)} leaders struck, under a lease of {self.lease_s:g} s",
-            f"the next led after {took[len(took) // 2]:.2f} s in the middle",
-            f"and after {took[-1]:.2f} s at most",
+            f"the next one led after {middle:.2f} s in the middle, {longest:.2f} s at most",
             f"{self.answers['stale']} stale writes refused, {self.answers['accepted']} accepted",
             f"{writes['done']} duties done",
             f"{len(self.submitted)} swarms, {len(self.sent)} messages",

@@ -8,7 +8,7 @@ was elected still leads, for nobody can disagree with it.
 
 Operations of other ports that only a leader should do take the mandate as an optional argument,
 and check it in the same transaction: `policy.election.may_act`, `drivers.memory.terms.fence`,
-`drivers.sqlite.terms.fence`, and `fenced_by_term` among the functions of Redis.
+`drivers.sqlite.electing.fence`, and `fenced_by_term` among the functions of Redis.
 """
 
 from collections.abc import Sequence
