@@ -142,9 +142,9 @@ async def open_hive(
     team = Team(roster=roster, models=models or {})
     async with (
         open_fleet(settings, team=team) as fleet,
-        working(fleet, settings, WorkerOptions(slots=slots), team=team),
+        working(fleet, settings, WorkerOptions(slots=slots), team=team) as runtime,
     ):
-        yield fleet
+        yield replace(fleet, coordinator=runtime.coordinator)
 
 
 @asynccontextmanager

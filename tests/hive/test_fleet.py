@@ -8,7 +8,13 @@ from tests.hive.desk import bench, call, worker
 from skep.agent.function import Roster, TaskContext
 from skep.drivers.memory import MemoryStore
 from skep.hive.fleet import Fleet
-from skep.records.errors import CommandConflict, CycleInPlan, SwarmClosed, SwarmNotFound
+from skep.records.errors import (
+    CommandConflict,
+    CycleInPlan,
+    InvalidInput,
+    SwarmClosed,
+    SwarmNotFound,
+)
 from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.swarm import Plan, SwarmStatus
 from skep.records.values import blob_ref
@@ -25,6 +31,14 @@ async def test_submitting_the_same_swarm_twice_gives_the_first_one(fleet: Fleet)
     assert len(await fleet.swarms()) == 1
     with pytest.raises(CommandConflict):
         await fleet.submit("Do something else", [call("a", "x")], swarm="s-1")
+
+
+async def test_no_swarm_takes_the_name_of_a_key_of_the_fleet(fleet: Fleet) -> None:
+    """On Redis a swarm called leader would lie on the election."""
+    with pytest.raises(InvalidInput, match="leader"):
+        await fleet.submit("Lead", [call("a", "x")], swarm="leader")
+
+    assert await fleet.swarms() == []
 
 
 async def test_a_refused_plan_leaves_no_swarm(fleet: Fleet) -> None:

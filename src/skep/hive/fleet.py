@@ -8,6 +8,7 @@ from typing_extensions import Unpack
 
 from skep.agent.attempt import full_value
 from skep.agent.spawning import add_all
+from skep.hive.coordinator import SwarmCoordinator
 from skep.hive.deciding import decide
 from skep.hive.messenger import SwarmMessenger
 from skep.hive.orders import Ordered, give
@@ -82,6 +83,12 @@ class Fleet:
     store: Store
     registry: SwarmRegistry
     postman: Postman | None = None
+    coordinator: SwarmCoordinator | None = None
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether this process leads the fleet, as far as it can know: see docs/leadership.md."""
+        return self.coordinator is not None and self.coordinator.is_leader
 
     async def submit(
         self,

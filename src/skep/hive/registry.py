@@ -12,7 +12,7 @@ from skep.ports.store import Store
 from skep.ports.system import Chance
 from skep.records.codec import charter_bytes, spec_text
 from skep.records.command import Submission
-from skep.records.errors import AgentFileInvalid, PriceUnknown, SkepError
+from skep.records.errors import AgentFileInvalid, InvalidInput, PriceUnknown, SkepError
 from skep.records.ids import SwarmId
 from skep.records.limits import VALUE_BYTES_MAX
 from skep.records.role import Charter
@@ -22,6 +22,12 @@ from skep.records.values import digest_of
 
 SURELY_LIGHT_CHARS: Final = VALUE_BYTES_MAX // 4
 """A task that is written in so many characters, of four bytes at most, has no large input."""
+
+TAKEN: Final = frozenset(
+    {"index", "status", "archive", "metrics", "state", "snapshot", "checkpoint", "leader"}
+    | {"global", "coordination", "agents", "tasks", "events"}
+)
+"""Ids that no swarm may have: on Redis `swarm:<id>` is another key, or a channel, of the fleet."""
 
 Unpriced = Callable[[Charter], str | None]
 """Names a model of a charter whose price nobody knows."""
@@ -54,10 +60,13 @@ class SwarmRegistry:
         """Store a swarm with its whole plan, and give its id.
 
         Registering the same `swarm` again with the same body gives the first one. Raises
-        `PlanRefused` and its kinds, `CommandConflict`, `AgentUnknown`, `AgentFileInvalid` for a
-        planner that does not draft, `PriceUnknown` or a `ModelError`; then nothing was stored but
-        perhaps blobs that nothing refers to.
+        `InvalidInput` for an id that no swarm may have, `PlanRefused` and its kinds,
+        `CommandConflict`, `AgentUnknown`, `AgentFileInvalid` for a planner that does not draft,
+        `PriceUnknown` or a `ModelError`; then nothing was stored but perhaps blobs that nothing
+        refers to.
         """
+        if swarm in TAKEN:
+            raise InvalidInput(f"A swarm cannot be called {swarm!r}.", hint="Say another id.")
         swarm = SwarmId(swarm or self.chance.uuid())
         written = [spec_text(task) for task in plan.tasks]
         digest = digest_of(body_with(written, request, sealed=plan.sealed))
