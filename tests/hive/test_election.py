@@ -1,6 +1,7 @@
 """The elector: who leads believes it only as long as it may, and hands over when it leaves."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from typing_extensions import override
@@ -8,9 +9,10 @@ from typing_extensions import override
 from skep.drivers.memory import MemoryStore
 from skep.drivers.memory.terms import MemoryTerms
 from skep.hive.election import Elector
-from skep.records.errors import StoreUnavailable
+from skep.records.errors import InvalidInput, StoreUnavailable
 from skep.records.ids import WorkerId
 from skep.records.leadership import Leadership, Mandate
+from skep.settings import read_settings
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ImpatientClock, ManualClock
 
@@ -209,3 +211,24 @@ async def test_a_write_that_was_refused_ends_the_leadership(
     ann.depose(mandate)
 
     assert not ann.is_leader
+
+
+@pytest.mark.parametrize(("told", "lease_s"), [("", 30.0), ("1s", 1.0), ("2m", 120.0)])
+def test_the_lease_is_told_by_a_variable(
+    told: str, lease_s: float, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """SKEP_LEADER_LEASE is a length of time; without it a leader leads for half a minute."""
+    monkeypatch.setenv("SKEP_LEADER_LEASE", told)
+
+    assert read_settings(folder=tmp_path).leader_lease_s == lease_s
+
+
+@pytest.mark.parametrize("told", ["soon", "0", "0.01s", "1h"])
+def test_a_lease_out_of_bounds_is_refused(
+    told: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The error names the variable."""
+    monkeypatch.setenv("SKEP_LEADER_LEASE", told)
+
+    with pytest.raises(InvalidInput, match="SKEP_LEADER_LEASE"):
+        _ = read_settings(folder=tmp_path).leader_lease_s
