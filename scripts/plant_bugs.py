@@ -51,6 +51,9 @@ NEAR: Final = {
     "terms": "Elections or LeaderLeases or Mandates",
     "census": "Nodes or Hosting or Adoption",
     "hosting": "Nodes or Hosting or Adoption",
+    "conflict": "Disputes",
+    "docket": "Disputes",
+    "disputes": "Disputes",
     "pool": "Pool",
     "sharing": "Pool",
     "placing": "Placing",
@@ -335,6 +338,56 @@ BUGS: Final[tuple[Bug, ...]] = (
         new="known.node, '') end\n  local words",
         breaks="I58 Hosts: one host each",
     ),
+    # --- conflicts ---
+    Bug(
+        name="votes-without-a-quorum",
+        file="policy/conflict.py",
+        old="    if cast < asked.quorum:",
+        new="    if not cast:",
+        breaks="I52 Disputes: a vote needs its quorum",
+    ),
+    Bug(
+        name="priority-of-the-last-named",
+        file="policy/conflict.py",
+        old="    highest = max(party.priority for party in parties)",
+        new="    highest = parties[-1].priority",
+        breaks="I52 Disputes: the higher priority wins",
+    ),
+    Bug(
+        name="ties-go-to-the-first-named",
+        file="policy/conflict.py",
+        old="    if asked.tie is None:\n        raise",
+        new="    if asked.tie is None and not leading:\n        raise",
+        breaks="I52 Disputes: a tie is settled by its rule or not at all",
+    ),
+    Bug(
+        name="everybody-votes",
+        file="policy/conflict.py",
+        old="    if ballot.voter not in case.dispute.electorate:",
+        new="    if not ballot.voter:",
+        breaks="I52 Disputes: only the electorate votes",
+    ),
+    Bug(
+        name="memory-ruled-twice",
+        file="policy/conflict.py",
+        old="    if case.ruling is not None:\n        return case\n",
+        new="",
+        breaks="I52 Disputes: a ruling stands",
+    ),
+    Bug(
+        name="sqlite-settled-disputes-stay-open",
+        file="drivers/sqlite/docket.py",
+        old="db.run(sql, (case_text(case), case.is_open, id_))",
+        new="db.run(sql, (case_text(case), 1, id_))",
+        breaks="I52 Disputes: what was ruled on is open no more",
+    ),
+    Bug(
+        name="lua-last-ballot-wins-the-race",
+        file="drivers/redis/functions/64_disputes.lua",
+        old="if (redis.call('HGET', key, 'version') or '0') ~= args[3] then return 0 end",
+        new="if args[3] == '' then return 0 end",
+        breaks="I52 Disputes: every ballot counts",
+    ),
     # --- pools ---
     Bug(
         name="pools-overtaken-by-the-small",
@@ -407,11 +460,11 @@ BUGS: Final[tuple[Bug, ...]] = (
         breaks="I51 Pools: only who has the task asks for it",
     ),
     Bug(
-        name="lua-release-tells-nobody",
+        name="lua-release-gives-nothing-back",
         file="drivers/redis/functions/62_pools.lua",
-        old="    redis.call('PUBLISH', 'swarm:pools', '')\n",
+        old="    redis.call('HINCRBY', pool_key(a.pool), 'held', '-' .. a.amount)\n",
         new="",
-        breaks="I51 Pools: who waits hears of it",
+        breaks="I51 Pools: what comes back is there for others",
     ),
     # --- placement ---
     Bug(

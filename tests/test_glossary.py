@@ -14,6 +14,7 @@ import pytest
 
 import skep.records
 from skep.ports.store import Durability
+from skep.records.dispute import ConflictRule
 from skep.records.errors import SkepError
 from skep.records.outcome import ErrorClass
 from skep.records.placement import Placement
@@ -39,6 +40,7 @@ SETS: Final = (
     ErrorClass,
     Placement,
     AllocationState,
+    ConflictRule,
 )
 SECOND_WORDS: Final = {
     "job": "task",

@@ -228,3 +228,7 @@ class TestRecovering(contract.RecoveringContract):
 
 class TestFounding(contract.FoundingContract):
     """Founding swarms in the store."""
+
+
+class TestDisputes(contract.DisputesContract):
+    """Settling disputes in the store."""

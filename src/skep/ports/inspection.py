@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from skep.records.approval import Approval
+from skep.records.dispute import Case
 from skep.records.event import Event
 from skep.records.gate import Gate
 from skep.records.ids import SwarmId, TaskKey, TaskRef
@@ -76,6 +77,7 @@ class Dump:
     open_swarms: Sequence[Candidate] = ()
     choices: Sequence[tuple[TaskRef, Choice]] = ()
     pools: Sequence[PoolState] = ()
+    cases: Sequence[Case] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

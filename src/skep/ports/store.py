@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from skep.ports.census import Registered
+from skep.ports.disputes import Courts
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
 from skep.ports.placing import Fleetwide
@@ -302,6 +303,7 @@ class Store(
     Shares,
     Correspondence,
     Remembering,
+    Courts,
     AbstractAsyncContextManager["Store"],
     Protocol,
 ):

@@ -145,3 +145,12 @@ CAPTURE_LABEL_CHARS_MAX: Final = 120
 
 CAPTURE_BYTES_MAX: Final = 256 * 1024 * 1024
 """One image of a swarm, as it is stored."""
+
+DISPUTE_CHARS_MAX: Final = 200
+"""The id of a dispute, or what kind it is of."""
+
+DISPUTE_PARTIES_MAX: Final = 16
+"""Swarms in one dispute."""
+
+ELECTORATE_MAX: Final = 256
+"""Who may vote on one dispute."""

@@ -87,3 +87,57 @@ class PoolNotFound(NotFound):
             hint=f"Declare it first: skep fleet resources declare {pool} CAPACITY",
         )
         self.pool = pool
+
+
+class DisputeNotFound(NotFound):
+    """There is no such dispute."""
+
+    code = "dispute_not_found"
+
+    def __init__(self, *, dispute: str) -> None:
+        super().__init__(
+            f"There is no dispute {dispute!r}.", hint="`skep fleet conflicts` shows them."
+        )
+        self.dispute = dispute
+
+
+class AlreadyVoted(Conflict):
+    """Another ballot of this voter stands."""
+
+    code = "already_voted"
+
+    def __init__(self, *, voter: str, party: str) -> None:
+        super().__init__(f"{voter} has voted for swarm {party}, and that stands.")
+        self.voter = voter
+        self.party = party
+
+
+class DisputeRuled(Conflict):
+    """The dispute is settled; no ballot counts any more."""
+
+    code = "dispute_ruled"
+
+    def __init__(self, *, dispute: str, winner: str) -> None:
+        super().__init__(f"Dispute {dispute!r} is settled: swarm {winner} has won.")
+        self.dispute = dispute
+        self.winner = winner
+
+
+class NotEntitled(Conflict):
+    """Who voted may not, or voted for nobody in the dispute."""
+
+    code = "not_entitled"
+    http_status = 403
+
+
+class NotSettled(Conflict):
+    """The votes do not decide the dispute yet."""
+
+    code = "not_settled"
+
+    def __init__(self, why: str, *, dispute: str) -> None:
+        super().__init__(
+            f"Dispute {dispute!r} is not settled: {why}",
+            hint="More ballots settle it, or a rule for ties in the next dispute of the kind.",
+        )
+        self.dispute = dispute

@@ -6,6 +6,7 @@ from typing import TypedDict, Unpack
 from skep.policy.approving import fingerprint_of
 from skep.records.approval import ASKED, Ask, Reply, Verdict
 from skep.records.command import Addition, Order, Submission
+from skep.records.dispute import ConflictRule, Dispute
 from skep.records.gate import BOUNDLESS, Knock, Limits, Rate
 from skep.records.ids import ApprovalId, SwarmId, TaskKey, WorkerId
 from skep.records.lease import Offer, Token
@@ -50,6 +51,15 @@ class PartFields(TypedDict, total=False):
 
     token: Token | None
     priority: int
+
+
+class DisputeFields(TypedDict, total=False):
+    """What `dispute` passes on."""
+
+    rule: ConflictRule
+    electorate: tuple[str, ...]
+    quorum: int
+    tie: ConflictRule | None
 
 
 class OrderFields(TypedDict, total=False):
@@ -162,6 +172,11 @@ def requisition(
 ) -> Requisition:
     """Ask for a part of a pool, for a swarm or under a token of a task of it."""
     return Requisition(id=name, pool=pool, amount=amount, swarm=SwarmId(swarm), **fields)
+
+
+def dispute(name: str, *parties: str, **fields: Unpack[DisputeFields]) -> Dispute:
+    """Ask who of several swarms wins."""
+    return Dispute(id=name, parties=tuple(map(SwarmId, parties)), **fields)
 
 
 def order(swarm: str, move: SwarmMove, *tasks: str, **fields: Unpack[OrderFields]) -> Order:

@@ -49,7 +49,7 @@ class Changes:
         swarm = self.tables.swarms[task.ref.swarm]
         if task.status is TaskStatus.RUNNING:
             self._lose_calls(swarm, task)
-            self._give_back(self.tables.poolroom.of_task(task.ref), ATTEMPT_OVER)
+            self.give_back(self.tables.poolroom.of_task(task.ref), ATTEMPT_OVER)
         before, task.status = task.status, moved(TASK_MOVES, task.status, move)
         swarm.counts[before] -= 1
         swarm.counts[task.status] += 1
@@ -64,7 +64,7 @@ class Changes:
         swarm.status = moved(SWARM_MOVES, swarm.status, move)
         if swarm.status in ENDED:
             swarm.ended_at = self.at
-            self._give_back(self.tables.poolroom.of(swarm.id), SWARM_ENDED)
+            self.give_back(self.tables.poolroom.of(swarm.id), SWARM_ENDED)
             self._leave(swarm)
         else:
             swarm.ended_at = None
@@ -144,7 +144,8 @@ class Changes:
             self.topics.add(POOL_TOPIC)
         notes.clear()
 
-    def _give_back(self, gone: Sequence[Allocation], reason: str) -> None:
+    def give_back(self, gone: Sequence[Allocation], reason: str) -> None:
+        """Give parts of pools back, and serve those who wait for them."""
         if gone:
             self.tables.poolroom.give_back(gone, reason)
             self.tell_pools()

@@ -11,6 +11,7 @@ from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
 from skep.records.capture import Capture, CaptureKind
 from skep.records.command import Receipt
+from skep.records.dispute import Case
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
 from skep.records.gate import Gate
@@ -196,6 +197,7 @@ class Tables:
         self.nodes: dict[NodeId, Node] = {}
         self.hostings: dict[SwarmId, Hosting] = {}
         self.poolroom = Poolroom()
+        self.cases: dict[str, Case] = {}
         self.last_placed: SwarmId | None = None
         self.captures: dict[SwarmId, dict[tuple[CaptureKind, int], Capture]] = {}
         self.numbers: dict[tuple[SwarmId, CaptureKind], int] = {}

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.state import SwarmRow, TaskRow
+from skep.policy.pools import SWARM_ENDED
 from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
@@ -73,6 +74,7 @@ def _carry_out(changes: Changes, swarm: SwarmRow, order: Order) -> None:
 
 def cancel(changes: Changes, swarm: SwarmRow, *, reason: str) -> None:
     """Cancel a swarm and every task of it that has not ended; their tokens are void from here."""
+    changes.give_back(changes.tables.poolroom.of(swarm.id), SWARM_ENDED)
     for task in swarm.tasks.values():
         if task.status not in TERMINAL:
             task.reason = reason

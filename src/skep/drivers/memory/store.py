@@ -6,6 +6,7 @@ from typing import Self
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.census import MemoryCensus, every_hosting, every_node
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.disputes import MemoryDisputes
 from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
 from skep.drivers.memory.leases import MemoryLeases
@@ -45,6 +46,7 @@ class MemoryStore:
         self.placing = MemoryPlacing(self._desk)
         self.pools = MemoryPools(self._desk)
         self.states = MemoryStates(self._desk)
+        self.disputes = MemoryDisputes(self._desk)
 
     @property
     def incarnation(self) -> str:
@@ -90,6 +92,7 @@ class MemoryStore:
                 open_swarms=open_swarms(tables),
                 choices=choices(tables),
                 pools=every_pool(tables),
+                cases=list(reversed(tables.cases.values())),
             )
 
     async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:

@@ -8,6 +8,7 @@ from typing import Final, Self
 from skep.drivers.bell import Bell, Watch
 from skep.drivers.redis import questions, reading
 from skep.drivers.redis.census import RedisCensus, every_hosting, every_node
+from skep.drivers.redis.disputes import RedisDisputes
 from skep.drivers.redis.gates import RedisGates
 from skep.drivers.redis.hints import Ears
 from skep.drivers.redis.identity import IDENTITY_LEASE_S, held_identity
@@ -65,6 +66,7 @@ class RedisStore:
         self.placing = RedisPlacing(desk)
         self.pools = RedisPools(desk)
         self.states = RedisStates(desk)
+        self.disputes = RedisDisputes(desk)
 
     @classmethod
     async def open(
@@ -135,6 +137,7 @@ class RedisStore:
             hostings=await every_hosting(self.desk),
             open_swarms=sorted(await open_swarms(wire), key=lambda each: each.swarm),
             pools=await self.pools.read(),
+            cases=await self.disputes.find(limit=-1),
             choices=await choices(wire, [task.ref for task in dumped.tasks]),
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from skep.drivers.sqlite import electing, questions
 from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.docket import every_case
 from skep.drivers.sqlite.holdings import contents
 from skep.drivers.sqlite.hosting import every_hosting, every_node
 from skep.drivers.sqlite.lines import (
@@ -171,6 +172,7 @@ def dump(db: Db, *, incarnation: str) -> Dump:
             open_swarms=open_swarms(db),
             choices=choices(db),
             pools=every_pool(db),
+            cases=every_case(db),
         )
     finally:
         db.run("COMMIT")

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from skep.drivers.sqlite.changes import Changes, Sheet
 from skep.drivers.sqlite.lines import TaskLine
-from skep.drivers.sqlite.pooling import OF_A_TASK
+from skep.drivers.sqlite.pooling import OF_A_SWARM
 from skep.drivers.sqlite.purse import keep_purse, lose_calls, purse_of
 from skep.drivers.sqlite.submitting import tasks_of
 from skep.drivers.sqlite.telling import tell
-from skep.policy.pools import ATTEMPT_OVER
+from skep.policy.pools import SWARM_ENDED
 from skep.policy.purse import CUT_SHORT, raised, raised_told
 from skep.policy.reopening import check_reopening
 from skep.policy.steering import capped, check_steering, is_so_already
@@ -42,6 +42,8 @@ def steer(changes: Changes, order: Order) -> SwarmStatus | SkepError:
 def cancel(changes: Changes, sheet: Sheet, *, reason: str) -> None:
     """Cancel a swarm and every task of it that has not ended; their tokens are void from here."""
     told: dict[str, Json] = {"reason": reason}
+    if sheet.holds:
+        changes.give_back(OF_A_SWARM, (sheet.n,), reason=SWARM_ENDED)
     _cancel_all(changes, sheet, reason, data=canonical(told))
     sheet.reason = reason
     changes.move_swarm(sheet, SwarmMove.CANCEL, told=told)
@@ -63,8 +65,6 @@ def _cancel_all(changes: Changes, sheet: Sheet, reason: str, *, data: str) -> No
     for (key,) in keys:
         if key in lost:
             changes.tell(sheet, Remark.PURSE_LOST, task=key, data=lost[key])
-        if sheet.holds:
-            changes.give_back(OF_A_TASK, (sheet.n, key), reason=ATTEMPT_OVER)
         sheet.seq += 1
         sheet.events.append((sheet.n, sheet.seq, TaskMove.CANCEL, changes.at, key, data))
     for status in sheet.counts.keys() - TERMINAL:

@@ -17,6 +17,7 @@ from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.deadmail import DeadMailContract
 from skep.testing.contract.deciding import DecidingContract
+from skep.testing.contract.disputes import DisputesContract
 from skep.testing.contract.electing import ElectionContract, LeaderLeaseContract, MandateContract
 from skep.testing.contract.fairness import FairnessContract
 from skep.testing.contract.fencing import FencingContract
@@ -67,6 +68,7 @@ __all__ = [
     "CrashContract",
     "DeadMailContract",
     "DecidingContract",
+    "DisputesContract",
     "ElectionContract",
     "FairnessContract",
     "FencingContract",

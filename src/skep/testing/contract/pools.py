@@ -193,19 +193,23 @@ class PoolsContract:
         state = await pool_of(store)
         assert (state.held, state.queued) == ((), ())
 
-    async def test_a_cancelled_swarm_gives_back_task_by_task(self, store: InspectableStore) -> None:
-        """Each attempt gives back what it held before its task is cancelled, and says why."""
-        await declare(store, CPU)
-        await submit(store, "s", task("a"), task("b"))
-        grants = await claim(store)
-        parts = [requisition(each.token.task, 30, token=each.token) for each in grants]
-        await asked_of(store, *parts)
+    async def test_a_cancel_gives_back_before_anything_else(self, store: InspectableStore) -> None:
+        """What a swarm and its tasks hold is free when the first of them is cancelled."""
+        first, second = await working(store, 2)
+        await asked_of(
+            store,
+            requisition("a", 40, token=first.token),
+            requisition("b", 40, token=second.token),
+            requisition("c", 40, token=second.token),
+            requisition("d", 20),
+        )
+        before = len(await events(store, "s"))
 
         await steer(store, "s", SwarmMove.CANCEL)
 
-        told = [(event.kind, event.task) for event in await events(store, "s")]
-        released, cancelled = "resource.released", "task.cancelled"
-        assert told[-5:-1] == [(kind, key) for key in "ab" for kind in (released, cancelled)]
+        told = [event.kind for event in (await events(store, "s"))[before:]]
+        cancelled = ["task.cancelled"] * 3 + ["swarm.cancelled"]
+        assert told == ["resource.released"] * 2 + cancelled
 
     async def test_who_waits_is_served_by_another_swarms_end(self, store: InspectableStore) -> None:
         """The transaction that ends one swarm gives its parts to another one's task."""
@@ -322,6 +326,22 @@ class PoolsContract:
         assert await held(store, "alone") == ["c"]
         await store.pools.release(["c"])
         assert await held(store, "alone") == ["b"]
+
+    async def test_a_pool_for_one_goes_to_one(self, store: InspectableStore) -> None:
+        """When it is free for all who wait, only the first one's swarm gets it."""
+        await declare(store, ALONE)
+        for swarm in "stu":
+            await submit(store, swarm, task("a"))
+        await asked_of(store, requisition("all", 100, pool="alone"))
+        waiting = [
+            requisition(swarm + part, 30, pool="alone", swarm=swarm)
+            for swarm, part in ("t1", "u1", "t2")
+        ]
+        assert await asked_of(store, *waiting) == ["queued"] * 3
+
+        await store.pools.release(["all"])
+
+        assert await held(store, "alone") == ["t1", "t2"]
 
     async def test_a_shared_pool_stays_so_while_shared(self, store: InspectableStore) -> None:
         """A pool that two swarms hold cannot be declared to be for one."""

@@ -6,6 +6,7 @@ from skep.ports.inspection import Dump, RingSeat
 from skep.records.ids import SwarmId
 from skep.testing.invariants.approvals import check_approvals
 from skep.testing.invariants.census import check_census
+from skep.testing.invariants.disputes import check_disputes
 from skep.testing.invariants.gates import check_gates
 from skep.testing.invariants.holdings import check_contents
 from skep.testing.invariants.leadership import check_leadership
@@ -55,6 +56,7 @@ def check(dump: Dump) -> None:
     check_census(dump)
     check_placing(dump)
     check_pools(dump)
+    check_disputes(dump)
 
 
 def _check_swarm(view: View, seats: list[RingSeat]) -> None:

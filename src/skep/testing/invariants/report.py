@@ -38,6 +38,7 @@ NAMES: Final = {
     59: "Adoption",
     50: "Placement",
     51: "Pools",
+    52: "Disputes",
 }
 """The invariants of live state that a look at the store can prove."""
 

@@ -6,7 +6,7 @@
 -- made (see library.py). Times are seconds since 1970; `num` writes them without losing a digit.
 --
 -- key                      type   holds
--- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals, last_placed, allocations
+-- skep:meta                hash   incarnation, run_id and replid of its server, mark, unmended, restoring (05_life.lua), approvals, last_placed, allocations, disputes
 -- skep:in:<token>:<key>    any    a backup that is being restored (95_backup.lua)
 -- skep:lineage             hash   earlier run_id -> the mark at which it ended
 -- skep:staged              zset   swarms whose plan is still coming in, by the time of the last piece
@@ -67,6 +67,8 @@
 -- swarm:pools, swarm:pool:<name>[:held, :queue]  what there is only so much of (62_pools.lua)
 -- swarm:<id>:holds[:<task>] zset  the allocations of a swarm, and of one task of it
 -- skep:allocation:<id>     hash   a part of a pool that is held or waited for
+-- swarm:conflict:<id>      hash   a dispute as JSON, and how often it was changed (64_disputes.lua)
+-- swarm:conflicts[:open]   zset   every dispute by its place in the order of opening; those that nothing was ruled on
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

@@ -23,16 +23,14 @@ local function cancel_all(ctx, s, reason)
       redis.call('HSET', name, 'status', 'cancelled', 'reason', reason, 'ended_at', at)
       s.counts[status] = s.counts[status] - 1
       s.counts.cancelled = s.counts.cancelled + 1
-      if status == 'running' then
-        purse.lose_calls(ctx, s, find(s.id, key))
-        pools.end_attempt(ctx, s, {id = s.id, key = key})
-      end
+      if status == 'running' then purse.lose_calls(ctx, s, find(s.id, key)) end
       tell(ctx, s, 'task.cancelled', key, told)
     end
   end
 end
 
 function cancel(ctx, s, reason)
+  pools.end_swarm(ctx, s)
   cancel_all(ctx, s, reason)
   s.reason = reason
   move_swarm(ctx, s, 'swarm.cancelled', reason_told(reason))

@@ -37,3 +37,12 @@ CREATE TABLE allocation (
 CREATE INDEX allocation_swarm ON allocation (swarm, task);
 CREATE INDEX allocation_queue ON allocation (pool, priority DESC, n) WHERE state = 'queued';
 CREATE INDEX allocation_held ON allocation (pool, n) WHERE state = 'held';
+
+-- Disputes between swarms (records/dispute.py), each as JSON with its ballots and its ruling.
+CREATE TABLE dispute (
+    n INTEGER PRIMARY KEY AUTOINCREMENT,
+    id TEXT NOT NULL UNIQUE,
+    text TEXT NOT NULL,
+    open INTEGER NOT NULL
+);
+CREATE INDEX dispute_open ON dispute (open, n);
