@@ -32,6 +32,8 @@ from skep.hive.postman import Postman
 from skep.hive.presence import presence_of
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
+from skep.hive.snapshots import Snapshots
+from skep.hive.state import state_of
 from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.identity import Identities
 from skep.ports.inspection import FileLook, Underway
@@ -238,6 +240,7 @@ def _coordinator(
         Sweeping(leases=store.leases),
         Reconciling(leases=store.leases),
         HealthWatch(registry=store.registry),
+        Snapshots(state=state_of(fleet, clock)),
     ]
     if (caretaker := _caretaker(fleet, settings)) is not None:
         duties.append(Tidying(caretaker=caretaker))

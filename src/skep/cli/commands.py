@@ -156,6 +156,52 @@ SWARM: Final = (
         help="Change how many tasks of a swarm may run at once, while it lives.",
         examples=("skep swarm cap last 2", "skep swarm cap 1d2f9c3a 64"),
     ),
+    Command(
+        name="snapshot",
+        target="skep.cli.captures:snapshot",
+        help="Write down how a whole swarm stands, to go on from there another time.",
+        examples=(
+            "skep swarm snapshot last",
+            'skep swarm snapshot 1d2f9c3a --label "before the migration"',
+            "skep swarm snapshot last --checkpoint --json",
+        ),
+    ),
+    Command(
+        name="snapshots",
+        target="skep.cli.captures:snapshots",
+        help="List the snapshots and checkpoints of a swarm, the newest first.",
+        examples=("skep swarm snapshots last", "skep swarm snapshots 1d2f9c3a --json"),
+    ),
+    Command(
+        name="restore",
+        target="skep.cli.captures:restore",
+        help="Begin a new swarm where a snapshot ends; the first one stays as it is.",
+        examples=("skep swarm restore last 3", "skep swarm restore 1d2f9c3a checkpoint/2"),
+    ),
+    Command(
+        name="recover",
+        target="skep.cli.captures:recover",
+        help="Rebuild a swarm that was left or has lost records, and let it go on.",
+        examples=("skep swarm recover last", "skep swarm recover 1d2f9c3a --json"),
+    ),
+    Command(
+        name="export",
+        target="skep.cli.carrying:export",
+        help="Write a whole swarm to one file (a report's pieces: skep swarm artifacts).",
+        examples=(
+            "skep swarm export last -o audit.skep",
+            "skep swarm export last -o a.skep --json",
+        ),
+    ),
+    Command(
+        name="import",
+        target="skep.cli.carrying:import_file",
+        help="Make a swarm from a file that `skep swarm export` wrote.",
+        examples=(
+            "skep swarm import audit.skep",
+            "skep swarm import audit.skep --new --store redis://localhost:6379/0",
+        ),
+    ),
 )
 
 BUDGET: Final = Command(

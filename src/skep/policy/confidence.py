@@ -9,7 +9,7 @@ from typing import Final
 
 from skep.policy.recovery import Rebuilt, missing
 from skep.records.image import Image
-from skep.records.recovering import CONFIDENCE_MAX, CONFIDENCE_MIN, Fact, Fate
+from skep.records.recovering import CONFIDENCE_MAX, CONFIDENCE_MIN, Fact, TaskFate
 from skep.records.task import TaskStatus
 
 FRESH_S: Final = 60.0
@@ -55,7 +55,7 @@ def _completeness(live: Image, result: Rebuilt) -> Fact:
 def _accounted(live: Image, result: Rebuilt) -> Fact:
     del live
     begun = [task for task in result.reinstatement.tasks if task.task.attempt]
-    redone = sum(note.fate is Fate.REDONE for note in result.notes)
+    redone = sum(note.fate is TaskFate.REDONE for note in result.notes)
     share = 1.0 - redone / len(begun) if begun else 1.0
     done = sum(task.task.status is TaskStatus.SUCCEEDED for task in begun)
     note = f"of {len(begun)} tasks that agents had begun, {done} are done and {redone} run again"

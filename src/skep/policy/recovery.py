@@ -16,7 +16,7 @@ from skep.records.event import Event, Remark
 from skep.records.ids import TaskKey
 from skep.records.image import Image, TaskImage
 from skep.records.purse import NOTHING, Purse
-from skep.records.recovering import Fate, News, Reinstatement, TaskNote
+from skep.records.recovering import News, Reinstatement, TaskFate, TaskNote
 from skep.records.step import Step, StepState
 from skep.records.swarm import ENDED, SwarmMove
 from skep.records.task import TERMINAL, TaskStatus
@@ -166,14 +166,14 @@ def _found(
             continue
         result = replayed(known[key], after.get(key, []), loose.get(key, []))
         found[key] = _let_go(result.image)
-        fate = Fate.REDONE if result.lost else Fate.REBUILT
+        fate = TaskFate.REDONE if result.lost else TaskFate.REBUILT
         notes.append(TaskNote(task=key, fate=fate, note=result.lost))
     return found, tuple(notes)
 
 
 def _dropped(key: TaskKey) -> TaskNote:
     note = "it was added after the point, and nobody knows any more what it was to do"
-    return TaskNote(task=key, fate=Fate.DROPPED, note=note)
+    return TaskNote(task=key, fate=TaskFate.DROPPED, note=note)
 
 
 def _let_go(image: TaskImage) -> TaskImage:

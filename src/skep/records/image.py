@@ -70,7 +70,7 @@ class Image:
 
 
 def renamed(image: Image, swarm: SwarmId) -> Image:
-    """Give the image of the same swarm under another id."""
+    """Give the image of the same swarm under another id; a queue of its own is renamed with it."""
     return replace(
         image,
         swarm=replace(image.swarm, id=swarm),
@@ -82,9 +82,11 @@ def renamed(image: Image, swarm: SwarmId) -> Image:
 
 
 def _task_as(image: TaskImage, swarm: SwarmId) -> TaskImage:
-    ref = TaskRef(swarm=swarm, key=image.key)
+    ref, spec = TaskRef(swarm=swarm, key=image.key), image.task.spec
+    queue = spec.queue.replace(image.task.ref.swarm, swarm)
+    spec = replace(spec, queue=queue) if queue != spec.queue else spec
     return replace(
         image,
-        task=replace(image.task, ref=ref),
+        task=replace(image.task, ref=ref, spec=spec),
         steps=tuple(replace(step, ref=ref) for step in image.steps),
     )

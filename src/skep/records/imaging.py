@@ -34,7 +34,12 @@ Kept = TypeVar("Kept")
 
 
 def image_parts(image: Image) -> list[bytes]:
-    """Write an image as parts; equal logs give equal first parts."""
+    """Write an image as compressed parts; equal logs give equal first parts."""
+    return [zlib.compress(text.encode(), LEVEL) for text in image_texts(image)]
+
+
+def image_texts(image: Image) -> list[str]:
+    """Write an image as texts of lines."""
     events = [_line("event", event) for event in image.events]
     rest = [
         json.dumps(["format", FORMAT]),
@@ -44,7 +49,7 @@ def image_parts(image: Image) -> list[bytes]:
         *(_line("task", task) for task in image.tasks),
     ]
     logs = [events[at : at + EVENTS_IN_PART] for at in range(0, len(events), EVENTS_IN_PART)]
-    return [_packed(lines) for lines in (*logs, *_by_size(rest))]
+    return ["\n".join(lines) for lines in (*logs, *_by_size(rest))]
 
 
 def image_digest(parts: Iterable[bytes]) -> str:
@@ -55,8 +60,17 @@ def image_digest(parts: Iterable[bytes]) -> str:
 def image_from(parts: Sequence[bytes]) -> Image:
     """Read an image; raises `CaptureUnusable` for what is none, or of a newer Skep."""
     try:
-        return _assembled([line for part in parts for line in _unpacked(part)])
-    except (ValueError, KeyError, TypeError, IndexError, ValidationError, zlib.error) as error:
+        texts = [_unpacked(part) for part in parts]
+    except (ValueError, zlib.error) as error:
+        raise CaptureUnusable("A part of the image is damaged.") from error
+    return image_from_texts(texts)
+
+
+def image_from_texts(texts: Sequence[str]) -> Image:
+    """Read an image from its texts; raises `CaptureUnusable`."""
+    try:
+        return _assembled([line for text in texts for line in _lines(text)])
+    except (ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         raise CaptureUnusable(
             f"The image cannot be read: {type(error).__name__}.",
             hint="Use another capture or export.",
@@ -106,16 +120,16 @@ def _by_size(lines: Iterable[str]) -> Iterator[list[str]]:
     yield part
 
 
-def _packed(lines: Sequence[str]) -> bytes:
-    return zlib.compress("\n".join(lines).encode("utf-8", "surrogatepass"), LEVEL)
-
-
-def _unpacked(part: bytes) -> Iterator[tuple[str, Any]]:
+def _unpacked(part: bytes) -> str:
     reader = zlib.decompressobj()
     text = reader.decompress(part, PART_BYTES_MAX)
     if not reader.eof or reader.unused_data:
         raise ValueError(part[:8])
-    for line in text.decode("utf-8", "surrogatepass").split("\n"):
+    return text.decode()
+
+
+def _lines(text: str) -> Iterator[tuple[str, Any]]:
+    for line in text.split("\n"):
         kind, value = json.loads(line)
         yield kind, value
 

@@ -18,7 +18,7 @@ REINSTATED: Final = "reinstated"
 is the one that settled it, so nobody hears ALREADY."""
 
 
-class Fate(StrEnum):
+class TaskFate(StrEnum):
     """What became of a task that had lost its record.
 
     REBUILT: it stands as it stood. REDONE: something of it was done after the point and is lost, so
@@ -35,7 +35,7 @@ class TaskNote:
     """What recovery says of one task, in one sentence."""
 
     task: TaskKey
-    fate: Fate
+    fate: TaskFate
     note: str = ""
 
 
@@ -110,9 +110,9 @@ class Recovered:
     @property
     def redone(self) -> tuple[TaskNote, ...]:
         """The tasks that run again although something of them was done."""
-        return tuple(note for note in self.notes if note.fate is Fate.REDONE)
+        return tuple(note for note in self.notes if note.fate is TaskFate.REDONE)
 
     @property
     def lost(self) -> tuple[TaskNote, ...]:
         """The tasks that are gone."""
-        return tuple(note for note in self.notes if note.fate is Fate.DROPPED)
+        return tuple(note for note in self.notes if note.fate is TaskFate.DROPPED)
