@@ -9,8 +9,10 @@ async with skep.open("sqlite:///work.db") as hive:
 
 from skep.agent.failures import PermanentError
 from skep.agent.function import ROSTER, TaskContext
+from skep.compose import create_multi_swarm_coordination
 from skep.compose import open_hive as open  # noqa: A004 - read as skep.open
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.hive.messenger import SwarmMessenger
 from skep.hive.planner import Planner
 from skep.records.approval import Approval, ApprovalState, Decision
@@ -28,6 +30,9 @@ __version__ = "0.1.0"
 
 agent = ROSTER.agent
 
+MultiSwarmCoordination = Fleet
+"""The seed's name for it."""
+
 __all__ = [
     "Address",
     "AgentKind",
@@ -40,6 +45,7 @@ __all__ = [
     "Fleet",
     "Message",
     "MessageType",
+    "MultiSwarmCoordination",
     "PermanentError",
     "Plan",
     "Planner",
@@ -58,5 +64,6 @@ __all__ = [
     "TaskStatus",
     "Told",
     "agent",
+    "create_multi_swarm_coordination",
     "open",
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Final
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -28,6 +28,7 @@ from skep.hive.coordinator import Duty, SwarmCoordinator
 from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, Tidying
 from skep.hive.election import Elector
 from skep.hive.fleet import Fleet
+from skep.hive.opening import Parts
 from skep.hive.postman import Postman
 from skep.hive.presence import presence_of
 from skep.hive.registry import SwarmRegistry
@@ -44,6 +45,7 @@ from skep.ports.web import Web
 from skep.records.errors import InvalidInput, StoreUnavailable, StoreUnsafe
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.lease import Offer
+from skep.records.node import NodeId
 from skep.records.role import BY_TIER, OFFLINE, Charter, chain_of
 from skep.records.swarm import Plan
 from skep.records.task import AgentKind
@@ -56,6 +58,7 @@ REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
 LOCKS_FOLDER: Final = "locks"
 HINTS_FOLDER: Final = "hints"
 DIGEST_CHARS: Final = 16
+RESEARCHER: Final = "researcher"
 LEASE_S: Final = 5.0
 SLOTS: Final = 8
 
@@ -103,8 +106,8 @@ async def open_fleet(
         await open_store(settings) as store,
         Postman(store.mailbox, SystemClock()) as postman,
     ):
-        fleet = _fleet(store, settings, team, is_worked_here=is_worked_here)
-        yield replace(fleet, postman=postman)
+        registry = _registry(store, settings, team, is_worked_here=is_worked_here)
+        yield Fleet(Parts(store=store, registry=registry, clock=SystemClock(), postman=postman))
 
 
 async def drafted_plan(
@@ -122,31 +125,62 @@ async def drafted_plan(
         return await asked(model=model, workspace=workspace, given=given)
 
 
-@asynccontextmanager
-async def open_hive(
+def open_hive(
     store: str | None = None,
     *,
     slots: int = SLOTS,
     folder: Path | None = None,
     roster: Roster = ROSTER,
     models: Mapping[str, object] | None = None,
-) -> AsyncGenerator[Fleet]:
-    """Open a store and work on what is submitted to it, until the context ends.
+    announces: bool = False,
+) -> Fleet:
+    """Give a fleet that, once it is open, works on what is submitted to it until it is closed.
+
+    To be used as `async with`, or opened with `initialize` and closed with `shutdown`.
 
     `store` is a URL (`sqlite:///work.db`, `memory:`); without one `SKEP_STORE` or `.skep/skep.db`
     in `folder` is used. Up to `slots` tasks run at once, by the roles of the catalogue and the
     function agents of `roster`; `models` holds pydantic-ai models of your own, by the name that
-    a submit says. Leaving hands back what runs.
+    a submit says. When it comes to lead the fleet, `announces` has it tell every live swarm.
+    Leaving hands back what runs.
 
-    Raises `StoreUnavailable`, `StoreTooNew`, `StoreUnsafe`, or `InvalidInput` for the URL.
+    Opening it raises `StoreUnavailable`, `StoreTooNew`, `StoreUnsafe`, or `InvalidInput` for the
+    URL.
     """
-    settings = read_settings(store=store, folder=folder)
     team = Team(roster=roster, models=models or {})
+    options = WorkerOptions(slots=slots, announces=announces, identity=new_identity())
+    return Fleet(opening=partial(_hive, store, folder, options, team))
+
+
+def create_multi_swarm_coordination(store: str | None = None, **asked: Any) -> Fleet:
+    """As `open_hive`, under the seed's name; who comes to lead tells every live swarm."""
+    return open_hive(store, announces=True, **asked)
+
+
+@asynccontextmanager
+async def _hive(
+    store: str | None, folder: Path | None, options: WorkerOptions, team: Team
+) -> AsyncGenerator[Parts]:
+    settings = read_settings(store=store, folder=folder)
     async with (
         open_fleet(settings, team=team) as fleet,
-        working(fleet, settings, WorkerOptions(slots=slots), team=team) as runtime,
+        working(fleet, settings, options, team=team) as runtime,
     ):
-        yield replace(fleet, coordinator=runtime.coordinator)
+        yield replace(
+            fleet.parts,
+            coordinator=runtime.coordinator,
+            node=NodeId(options.identity or ""),
+            choose=partial(_agent_for, team.roster),
+        )
+
+
+def _agent_for(roster: Roster, task: Mapping[str, Json]) -> tuple[str, AgentKind]:
+    """Name who does a task in words: whom it names, the only function agent here, a researcher."""
+    named, own = task.get("agent"), roster.agents
+    if named is None and len(own) == 1:
+        named = next(iter(own))
+    agent = str(named or RESEARCHER)
+    return agent, AgentKind.FUNCTION if agent in own else AgentKind.LLM
 
 
 @asynccontextmanager
@@ -464,13 +498,12 @@ class _Performers(Mapping[AgentKind, Performer]):
         return 2
 
 
-def _fleet(store: Store, settings: Settings, team: Team, *, is_worked_here: bool) -> Fleet:
+def _registry(
+    store: Store, settings: Settings, team: Team, *, is_worked_here: bool
+) -> SwarmRegistry:
     draw = partial(_draw_charter, settings=settings, team=team, is_worked_here=is_worked_here)
     unpriced = partial(_unpriced, settings=settings, team=team)
-    registry = SwarmRegistry(
-        store=store, chance=SystemChance(), draw_charter=draw, unpriced=unpriced
-    )
-    return Fleet(store=store, registry=registry)
+    return SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw, unpriced=unpriced)
 
 
 def _unpriced(charter: Charter, *, settings: Settings, team: Team) -> str | None:

@@ -25,6 +25,7 @@ from skep.agent.journal import Bill, PurseEmpty, PurseWaits, RunJournal
 from skep.agent.loop import LoopPerformer
 from skep.agent.prices import Prices
 from skep.hive.fleet import Fleet
+from skep.hive.opening import Parts
 from skep.hive.registry import SwarmRegistry
 from skep.records.ids import TaskKey
 from skep.records.outcome import HandedBack
@@ -215,7 +216,8 @@ async def test_a_limit_that_is_set_later_holds_for_a_free_model(store: Inspectab
     registry = SwarmRegistry(store=store, chance=SeededChance(3), draw_charter=draw)
     plan = [TaskSpec(key=TaskKey("t"), agent="bee")]
     model = ScriptedModel(["hello"])
-    swarm = await Fleet(store=store, registry=registry).submit("Gather", plan, model="own")
+    fleet = Fleet(Parts(store=store, registry=registry, clock=ManualClock()))
+    swarm = await fleet.submit("Gather", plan, model="own")
     await swarm.raise_budget(budget_requests=0)
     bench = Bench(
         store=store,

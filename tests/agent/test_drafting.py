@@ -19,6 +19,7 @@ from skep.agent.loop import LoopPerformer
 from skep.agent.returns import REPAIRS_MAX
 from skep.drivers.memory import MemoryStore
 from skep.hive.fleet import Fleet
+from skep.hive.opening import Parts
 from skep.hive.registry import SwarmRegistry
 from skep.policy.drafting import DRAFT_TASKS_MAX, PLAN_PIECE
 from skep.records.ids import SwarmId, TaskKey, WorkerId
@@ -76,14 +77,12 @@ class Desk:
         self.chance = SeededChance(7)
         self.store = MemoryStore(self.clock, self.chance)
         self.grant: Grant | None = None
-        self.fleet = Fleet(
+        registry = SwarmRegistry(
             store=self.store,
-            registry=SwarmRegistry(
-                store=self.store,
-                chance=self.chance,
-                draw_charter=partial(draw_charter, catalog=read_catalog()),
-            ),
+            chance=self.chance,
+            draw_charter=partial(draw_charter, catalog=read_catalog()),
         )
+        self.fleet = Fleet(Parts(store=self.store, registry=registry, clock=self.clock))
 
     async def submit(self, given: Json = None, queue: str | None = None) -> None:
         """Submit an objective without a plan."""

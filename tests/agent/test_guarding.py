@@ -23,7 +23,9 @@ from skep.agent.loop import LoopPerformer
 from skep.agent.toolbox import Toolbox
 from skep.agent.tools.shelf import SHELF
 from skep.drivers.memory import MemoryStore
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
+from skep.hive.opening import Parts
 from skep.hive.registry import SwarmRegistry
 from skep.records.approval import Approval, ApprovalState
 from skep.records.errors import AgentFileInvalid, InvalidInput
@@ -81,7 +83,7 @@ class Desk:
         catalog = Catalog(roles={"bee": role})
         draw = partial(draw_charter, catalog=catalog, approve=approve)
         registry = SwarmRegistry(store=self.store, chance=self.chance, draw_charter=draw)
-        fleet = Fleet(store=self.store, registry=registry)
+        fleet = Fleet(Parts(store=self.store, registry=registry, clock=self.clock))
         plan = [TaskSpec(key=TaskKey("t"), agent="bee")]
         return await fleet.submit("Gather", plan, model="m", workspace=str(self.workspace))
 

@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 import skep
 from skep.compose import WorkerOptions, open_fleet, working
 from skep.drivers.sqlite import threads
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import StoreUnavailable
 from skep.records.ids import TaskKey
 from skep.records.task import AgentKind, TaskSpec

@@ -14,7 +14,8 @@ from tests.servers import RedisProcess
 
 from skep.compose import open_fleet
 from skep.drivers.system import SystemClock
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import LimitExceeded
 from skep.records.event import Event
 from skep.records.ids import TaskKey

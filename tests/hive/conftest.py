@@ -7,6 +7,7 @@ import pytest
 from skep.agent.function import Roster
 from skep.drivers.memory import MemoryStore
 from skep.hive.fleet import Fleet
+from skep.hive.opening import Parts
 from skep.hive.registry import SwarmRegistry
 from skep.records.role import Charter
 from skep.testing.chance import SeededChance
@@ -33,14 +34,14 @@ async def store(clock: ManualClock, chance: SeededChance) -> AsyncIterator[Memor
 
 
 @pytest.fixture
-def fleet(store: MemoryStore, chance: SeededChance) -> Fleet:
+def fleet(store: MemoryStore, clock: ManualClock, chance: SeededChance) -> Fleet:
     """A fleet on that store, whose swarms need no charter."""
 
     def no_charter(model: str, roles: object) -> Charter:
         raise AssertionError(f"no charter is drawn for {model} and {roles}")
 
     registry = SwarmRegistry(store=store, chance=chance, draw_charter=no_charter)
-    return Fleet(store=store, registry=registry)
+    return Fleet(Parts(store=store, registry=registry, clock=clock))
 
 
 @pytest.fixture

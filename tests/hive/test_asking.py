@@ -9,7 +9,8 @@ from tests.hive.desk import bench, call, worker
 from skep.agent.function import Roster, TaskContext
 from skep.compose import open_hive
 from skep.drivers.memory import MemoryStore
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.hive.worker import Worker
 from skep.records.approval import ApprovalState, Verdict
 from skep.records.errors import AlreadyDecided, ApprovalWithdrawn, SwarmNotCompleted

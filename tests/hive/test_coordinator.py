@@ -214,7 +214,7 @@ async def test_every_live_swarm_is_told_who_leads(
     won = await store.terms.campaign(ANN, lease_s=LEASE_S)
 
     async with Postman(store.mailbox, clock) as postman:
-        messenger = replace(fleet, postman=postman).messenger("", agent=ANN)
+        messenger = Fleet(replace(fleet.parts, postman=postman)).messenger("", agent=ANN)
         duty = Announcement(messenger=messenger)
         told = [await duty.perform(won.mandate) for _ in range(2)]
 

@@ -393,6 +393,6 @@ async def test_a_postman_that_ends_gives_back_what_he_had_begun(
 
 async def test_a_fleet_has_a_messenger_for_each_address(fleet: Fleet, postman: Postman) -> None:
     """A fleet takes hold of a swarm's mail, or of an agent's."""
-    post = replace(fleet, postman=postman).messenger("s", agent="scout")
+    post = Fleet(replace(fleet.parts, postman=postman)).messenger("s", agent="scout")
 
     assert str(post.address) == "s/scout"

@@ -8,7 +8,8 @@ from typing_extensions import override
 
 from skep.drivers.memory import MemoryStore
 from skep.drivers.memory.work import MemoryWork
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.command import Order
 from skep.records.errors import (
     CommandConflict,

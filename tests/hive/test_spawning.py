@@ -11,7 +11,8 @@ from skep.agent.function import Roster, TaskContext
 from skep.agent.spawning import add_all
 from skep.drivers.memory import MemoryStore
 from skep.drivers.memory.work import MemoryWork
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.policy.pieces import split
 from skep.records.command import Addition, Receipt
 from skep.records.errors import (

@@ -13,7 +13,8 @@ from skep.agent.attempt import attempt
 from skep.agent.failures import PermanentError
 from skep.agent.function import Roster, TaskContext
 from skep.drivers.memory import MemoryStore
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.hive.worker import Witness, Worker
 from skep.records.errors import SwarmNotCompleted
 from skep.records.event import Cursor

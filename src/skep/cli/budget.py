@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from skep.cli.ids import short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.steer import steered
-from skep.hive.fleet import Spending, SwarmHandle
+from skep.hive.handle import Spending, SwarmHandle
 from skep.hive.spending import spent_in_words
 from skep.records.errors import InvalidInput
 

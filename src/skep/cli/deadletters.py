@@ -15,7 +15,8 @@ from skep.cli.options import COMMON, Common
 from skep.cli.screen import clean, open_screen, plain_table, show
 from skep.cli.swarms import local_time
 from skep.compose import open_fleet
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import InvalidInput, SkepError, StoreUnavailable
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.letter import DeadLetter

@@ -16,7 +16,8 @@ from skep.cli.foreground import model_shown
 from skep.cli.ids import short
 from skep.cli.screen import Screen, clean, show, shown_seconds
 from skep.cli.summary import summary
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.hive.spending import spent_in_words
 from skep.policy.endings import is_stalled
 from skep.policy.purse import EMPTY

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import InvalidInput, SkepError
 from skep.records.ids import SwarmId, TaskRef
 from skep.records.outcome import Artifact

@@ -24,7 +24,8 @@ from skep.compose import (
     system_clock,
     working,
 )
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import IllegalMove, PlanRefused
 from skep.records.ids import SwarmId
 from skep.records.role import OFFLINE

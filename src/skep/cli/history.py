@@ -21,7 +21,8 @@ from skep.cli.progress import keep_up, shown
 from skep.cli.screen import clean, open_screen, plain_table, show
 from skep.cli.swarms import local_time
 from skep.compose import open_fleet, system_clock
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import TaskNotFound
 from skep.records.event import Event
 from skep.records.ids import TaskRef

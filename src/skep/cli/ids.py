@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from skep.hive.fleet import Fleet, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import InvalidInput, SwarmNotFound
 from skep.records.ids import SwarmId
 

@@ -16,7 +16,7 @@ from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import clean, clean_block, open_screen, plain_table, show
 from skep.compose import open_fleet
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.errors import ArtifactNotFound, InvalidInput
 from skep.records.ids import TaskRef
 from skep.records.outcome import Artifact

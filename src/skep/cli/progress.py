@@ -11,7 +11,7 @@ from skep.cli.asked import answer_with
 from skep.cli.board import Board, Row
 from skep.cli.liveview import Heading, LiveView
 from skep.cli.screen import Screen, clean, is_live, shown_seconds
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.ports.system import Clock
 from skep.records.event import Event
 from skep.records.task import TaskMove, TaskStatus

@@ -19,7 +19,7 @@ from skep.cli.progress import stage
 from skep.cli.screen import open_screen
 from skep.cli.steer import tell
 from skep.compose import is_worked_on, open_fleet
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.ids import TaskKey
 from skep.records.swarm import ENDED, SwarmStatus
 from skep.records.task import TERMINAL, Task

@@ -22,7 +22,8 @@ from skep.cli.request import Wish, read_wish, read_workspace
 from skep.cli.screen import Screen, clean, is_live, open_screen
 from skep.cli.spending import confirmed
 from skep.compose import SLOTS, check_shared, open_fleet, run_queue
-from skep.hive.fleet import Fleet, Spending, SwarmHandle
+from skep.hive.fleet import Fleet
+from skep.hive.handle import Spending, SwarmHandle
 from skep.hive.planner import is_to_draft
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput

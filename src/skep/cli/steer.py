@@ -12,7 +12,7 @@ from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import open_screen
 from skep.compose import open_fleet
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.swarm import Swarm
 from skep.records.task import TaskStatus
 from skep.settings import read_settings

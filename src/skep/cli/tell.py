@@ -12,7 +12,7 @@ from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName, login_name
 from skep.cli.screen import open_screen
 from skep.compose import open_fleet
-from skep.hive.fleet import SwarmHandle
+from skep.hive.handle import SwarmHandle
 from skep.records.role import OFFLINE
 from skep.records.swarm import Swarm, SwarmStatus
 from skep.records.task import TERMINAL, AgentKind, Task, TaskStatus

@@ -77,6 +77,8 @@ class SwarmMessenger:
         own = f"{ANSWERS}{chance.uuid()}"
         self._answers = Address(swarm=address.swarm, agent=own)
         self._asked: dict[str, asyncio.Future[Message]] = {}
+        self.messages_sent = 0
+        """How many inboxes took a message from here, in this process."""
 
     @property
     def subscriptions(self) -> Sequence[str]:
@@ -169,6 +171,7 @@ class SwarmMessenger:
                     accepted += 1
                 elif not isinstance(answer, SwarmClosed | SwarmNotFound):
                     refused[to.swarm] = answer
+        self.messages_sent += accepted
         return Broadcast(id=letter.id, accepted=accepted, refused=refused)
 
     async def history(self, *, after: int = 0, limit: int = 50) -> Sequence[Posted]:
@@ -197,6 +200,7 @@ class SwarmMessenger:
         (answer,) = await self._store.mailbox.send([message])
         if isinstance(answer, SkepError):
             raise answer
+        self.messages_sent += 1
         return message.id
 
     async def _light(self, payload: Json) -> Json:

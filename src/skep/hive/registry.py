@@ -56,8 +56,11 @@ class SwarmRegistry:
         plan: Plan,
         *,
         swarm: str | None = None,
+        team: Sequence[str] = (),
     ) -> SwarmId:
         """Store a swarm with its whole plan, and give its id.
+
+        `team` names roles that are in its charter besides those of the plan.
 
         Registering the same `swarm` again with the same body gives the first one. Raises
         `InvalidInput` for an id that no swarm may have, `PlanRefused` and its kinds,
@@ -75,7 +78,7 @@ class SwarmRegistry:
             command=f"submit/{swarm}",
             digest=digest,
             swarm=swarm,
-            request=await self._with_charter(request, plan),
+            request=await self._with_charter(request, plan, team),
             plan=replace(plan, tasks=tasks),
             written=tuple(written) if tasks == plan.tasks else (),
         )
@@ -92,8 +95,12 @@ class SwarmRegistry:
             ]
         )
 
-    async def _with_charter(self, request: SwarmRequest, plan: Plan) -> SwarmRequest:
-        roles = sorted({task.agent for task in plan.tasks if task.kind is AgentKind.LLM})
+    async def _with_charter(
+        self, request: SwarmRequest, plan: Plan, team: Sequence[str]
+    ) -> SwarmRequest:
+        roles = sorted(
+            {task.agent for task in plan.tasks if task.kind is AgentKind.LLM}.union(team)
+        )
         if not roles or request.model is None:
             return request
         charter = self.draw_charter(request.model, roles)
