@@ -62,6 +62,7 @@ from skep.settings import (
     RETENTION_VARIABLE,
     STORE_VARIABLE,
     STREAM_VARIABLE,
+    SWARMS_VARIABLE,
     TIER_VARIABLES,
 )
 
@@ -223,6 +224,7 @@ SETTINGS: Final = (
         "",
         "How long workers keep swarms that have ended: `30d`, `12h`. Unset: for ever.",
     ),
+    (SWARMS_VARIABLE, "", f"`{limits.SWARMS_LIVE_MAX}`", "How many swarms may live at once."),
     (
         LEADER_LEASE_VARIABLE,
         "",

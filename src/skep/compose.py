@@ -23,6 +23,7 @@ from skep.agent.hints import Listener
 from skep.drivers.collector import eased_collector, set_aside
 from skep.drivers.identity import held_identity, is_identity_held, own_folder, this_node
 from skep.drivers.system import SystemChance, SystemClock
+from skep.hive.capacity import Capacity
 from skep.hive.caretaker import Caretaker
 from skep.hive.coordinator import Duty, SwarmCoordinator
 from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, Tidying
@@ -228,15 +229,11 @@ async def working(
             caretaker=_caretaker(fleet, settings),
             coordinator=_coordinator(fleet, settings, identity, announces=options.announces),
         )
+        node = this_node(offer, slots=options.slots, heartbeat_s=settings.heartbeat_s)
         with eased_collector():
             async with (
                 aclosing(performers),
-                presence_of(
-                    fleet.store,
-                    clock,
-                    node=this_node(offer, slots=options.slots, heartbeat_s=settings.heartbeat_s),
-                    foreground=options.foreground,
-                ),
+                presence_of(fleet.store, clock, node=node, foreground=options.foreground),
                 runtime,
             ):
                 yield runtime
@@ -503,7 +500,13 @@ def _registry(
 ) -> SwarmRegistry:
     draw = partial(_draw_charter, settings=settings, team=team, is_worked_here=is_worked_here)
     unpriced = partial(_unpriced, settings=settings, team=team)
-    return SwarmRegistry(store=store, chance=SystemChance(), draw_charter=draw, unpriced=unpriced)
+    return SwarmRegistry(
+        store=store,
+        chance=SystemChance(),
+        draw_charter=draw,
+        unpriced=unpriced,
+        capacity=Capacity(store.directory, swarms_max=settings.swarms_max),
+    )
 
 
 def _unpriced(charter: Charter, *, settings: Settings, team: Team) -> str | None:

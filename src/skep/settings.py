@@ -13,7 +13,7 @@ from skep.ports.web import Patience
 from skep.records.duration import seconds
 from skep.records.errors import InvalidInput, ModelNotConfigured
 from skep.records.gate import Limits
-from skep.records.limits import HEARTBEAT_S_MAX
+from skep.records.limits import HEARTBEAT_S_MAX, SWARMS_LIVE_MAX
 from skep.records.role import BY_TIER, Tier
 
 STATE_FOLDER: Final = ".skep"
@@ -47,6 +47,7 @@ ANSWER_TOKENS_LIMIT: Final = 1_000_000
 
 APPROVE_VARIABLE: Final = "SKEP_APPROVE"
 
+SWARMS_VARIABLE: Final = "SKEP_SWARMS_MAX"
 HEARTBEAT_VARIABLE: Final = "SKEP_HEARTBEAT"
 HEARTBEAT_S: Final = 30.0
 """How often a process of the fleet says that it is there."""
@@ -120,6 +121,14 @@ class Settings:
         if found > HEARTBEAT_S_MAX:
             raise InvalidInput(f"{HEARTBEAT_VARIABLE} is at most {HEARTBEAT_S_MAX:g} seconds.")
         return found
+
+    @property
+    def swarms_max(self) -> int:
+        """How many swarms may live at once. Raises `InvalidInput`."""
+        text = self.environment.get(SWARMS_VARIABLE) or str(SWARMS_LIVE_MAX)
+        if not text.isdecimal() or int(text) < 1:
+            raise InvalidInput(f"{SWARMS_VARIABLE} is a whole number from 1 on, not {text!r}.")
+        return int(text)
 
     @property
     def prices(self) -> Mapping[str, tuple[float, float]]:

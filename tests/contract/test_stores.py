@@ -232,3 +232,15 @@ class TestFounding(contract.FoundingContract):
 
 class TestDisputes(contract.DisputesContract):
     """Settling disputes in the store."""
+
+
+class TestFinding(contract.FindingContract):
+    """Finding swarms of the store."""
+
+
+class TestStatistics(contract.StatisticsContract):
+    """Figures of the store."""
+
+
+class TestArchive(contract.ArchiveContract):
+    """The archive of the store."""

@@ -18,12 +18,12 @@ def presence(
     store: MemoryStore, clock: ManualClock, node: NodeId, *foreground: str, adopts: bool = True
 ) -> Presence:
     """Make the presence of a node with the duty to bring swarms back."""
-    duty = Adoption(store=store, node=node, every_s=BEAT_S, adopts=adopts)
+    chore = Adoption(store=store, node=node, every_s=0.0, adopts=adopts)
     return Presence(
         store.census,
         clock,
         node=Node(id=node, heartbeat_s=BEAT_S),
-        duties=[duty],
+        chores=[chore],
         foreground=[SwarmId(swarm) for swarm in foreground],
     )
 

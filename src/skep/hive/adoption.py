@@ -1,4 +1,4 @@
-"""The duty `recovery`: the roll is called, and the swarms of lost hosts go on under this node.
+"""The chore `recovery`: the roll is called, and the swarms of lost hosts go on under this node.
 
 Leaderless, as the sweep is: every node may do it at once, and the store has one winner for each
 swarm. What was left half done, by this node or by one that was lost over it, is begun again.
@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 
 from skep.ports.store import Store
 from skep.records.command import Order
+from skep.records.directory import Tally
 from skep.records.ids import SwarmId
 from skep.records.node import NodeId
 from skep.records.swarm import SwarmMove
@@ -35,22 +36,24 @@ class Adoption:
     every_s: float
     adopts: bool = True
 
-    async def perform(self, mandate: object = None) -> Sequence[SwarmId]:
-        """Call the roll and adopt orphans, all there are; gives the swarms that go on.
+    async def perform(self, mandate: object = None) -> int:
+        """Call the roll and adopt orphans, all there are; gives how many swarms go on.
 
         Raises `NodeAbsent` when this node is not present, and `StoreError`.
         """
         del mandate
         while (await self.store.census.sweep()).swarms:
             pass
-        found = list[SwarmId]()
+        count = 0
         for _ in range(ROUNDS_MAX if self.adopts else 0):
             adopted = await self.store.census.adopt(self.node, limit=AT_ONCE)
             if not adopted:
                 break
             await self._resume(adopted)
-            found.extend(adopted)
-        return found
+            count += len(adopted)
+        if count:
+            await self.store.directory.tally({Tally.RECOVERIES: count})
+        return count
 
     async def _resume(self, swarms: Sequence[SwarmId]) -> None:
         """Let adopted swarms go on; one that ended or was moved meanwhile refuses, and may."""

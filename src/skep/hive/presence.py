@@ -1,4 +1,4 @@
-"""The presence of a process in its fleet: it is enrolled, beats, does its duties, and leaves.
+"""The presence of a process in its fleet: it is enrolled, beats, does its chores, and leaves.
 
 What can go wrong: a process that could not reach the store for three beats was taken for lost, and
 its swarms have another host by now. It is enrolled again, and hosts what is new; what it worked on
@@ -9,19 +9,27 @@ waits for its beats to be missed; one that is killed is missed.
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from math import inf
 from typing import Protocol, Self
 
 from skep.hive.adoption import Adoption
+from skep.hive.archivist import Archivist
 from skep.ports.census import Census
 from skep.ports.store import Store
 from skep.ports.system import Clock
-from skep.records.errors import NodeAbsent, StoreError
+from skep.records.errors import StoreError
+from skep.records.fleet_errors import NodeAbsent
 from skep.records.ids import SwarmId
 from skep.records.node import Node
 
 
-class Duty(Protocol):
-    """What a node does beside its work, each time it beats."""
+class Chore(Protocol):
+    """What a node does beside its work, at its beats, but not more often than every `every_s`."""
+
+    @property
+    def every_s(self) -> float:
+        """How long it rests between two rounds at least."""
+        ...
 
     async def perform(self, mandate: object = None) -> object:
         """Do one round."""
@@ -41,24 +49,27 @@ class Presence:
         clock: Clock,
         *,
         node: Node,
-        duties: Sequence[Duty] = (),
+        chores: Sequence[Chore] = (),
         foreground: Sequence[SwarmId] = (),
     ) -> None:
         self.node = node
         self._census = census
         self._clock = clock
-        self._duties = duties
+        self._due = [(chore, -inf) for chore in chores]
         self._foreground = foreground
         self._beating: asyncio.Task[None] | None = None
 
     async def tick(self) -> bool:
-        """Beat, being enrolled first where that must be, and do the duties; False when absent.
+        """Beat, being enrolled first where that must be, and do the chores; False when absent.
 
         Raises `StoreError`.
         """
         was_present = await self._beat()
-        for duty in self._duties:
-            await duty.perform()
+        now = self._clock.monotonic()
+        for place, (chore, last) in enumerate(self._due):
+            if now - last >= chore.every_s:
+                self._due[place] = (chore, now)
+                await chore.perform()
         return was_present
 
     async def __aenter__(self) -> Self:
@@ -97,6 +108,8 @@ def presence_of(
 ) -> Presence:
     """Keep a node in the census of a store; one in the foreground of a swarm adopts nothing."""
     is_staying = foreground is None
-    duty = Adoption(store=store, node=node.id, every_s=node.heartbeat_s, adopts=is_staying)
+    recovery = Adoption(store=store, node=node.id, every_s=0.0, adopts=is_staying)
+    archive = Archivist(directory=store.directory, clock=clock)
+    chores = [recovery, archive] if is_staying else [recovery]
     swarms = [] if foreground is None else [foreground]
-    return Presence(store.census, clock, node=node, duties=[duty], foreground=swarms)
+    return Presence(store.census, clock, node=node, chores=chores, foreground=swarms)

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from skep.ports.census import Registered
+from skep.ports.directory import Listed
 from skep.ports.disputes import Courts
 from skep.ports.gates import Gates
 from skep.ports.mailbox import Correspondence
@@ -301,6 +302,7 @@ class Store(
     Registered,
     Fleetwide,
     Shares,
+    Listed,
     Correspondence,
     Remembering,
     Courts,

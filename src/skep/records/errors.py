@@ -19,7 +19,7 @@
     │   ├── SwarmClosed         adding tasks to a sealed swarm, or telling one that has ended
     │   ├── TaskNotDead         a replay of a task that did not fail
     │   ├── SwarmKept           forgetting a swarm that is live or ended too lately
-    │   ├── NodeAbsent          hosting by a node that nobody has heard of for too long
+    │   ├── NodeAbsent, FleetFull   (in records/fleet_errors.py)
     │   ├── SwarmNotCompleted   a result was asked of a swarm that has none
     │   ├── AlreadyDecided      another decision of the same approval stands
     │   ├── ApprovalWithdrawn   nobody waits for this decision any more
@@ -290,19 +290,6 @@ class SwarmKept(Conflict):
             hint="Only swarms that ended long enough ago are forgotten; cancel a live one first.",
         )
         self.swarm = swarm
-
-
-class NodeAbsent(Conflict):
-    """The node is not enrolled, or has missed its beats."""
-
-    code = "node_absent"
-
-    def __init__(self, *, node: str) -> None:
-        super().__init__(
-            f"The node {node} is not enrolled, or has missed its beats.",
-            hint="Enrol it again; `skep fleet nodes` shows those that are present.",
-        )
-        self.node = node
 
 
 class SwarmNotCompleted(Conflict):

@@ -119,6 +119,9 @@ DUTIES_MAX: Final = 64
 DUTY_RESULT_CHARS_MAX: Final = 1_000
 """What is kept of how a leader's duty went."""
 
+SWARMS_LIVE_MAX: Final = 10_000
+"""Swarms of one store that live at once, unless SKEP_SWARMS_MAX says another number."""
+
 HEARTBEAT_S_MAX: Final = 600.0
 """The longest pause between two beats of a node."""
 

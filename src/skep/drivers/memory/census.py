@@ -17,7 +17,8 @@ from skep.policy.hosting import (
     loss_of,
     until_of,
 )
-from skep.records.errors import NodeAbsent, SkepError, SwarmNotFound
+from skep.records.errors import SkepError, SwarmNotFound
+from skep.records.fleet_errors import NodeAbsent
 from skep.records.ids import SwarmId
 from skep.records.node import Hosting, HostState, Missed, Node, NodeId
 from skep.records.swarm import ENDED, SwarmMove

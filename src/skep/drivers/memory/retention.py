@@ -6,6 +6,7 @@ from skep.drivers.memory.desk import Desk
 from skep.drivers.memory.state import SwarmRow, Tables
 from skep.policy.retention import is_due
 from skep.ports.inspection import Content
+from skep.records.directory import Tally
 from skep.records.errors import ArtifactNotFound, SkepError, SwarmKept
 from skep.records.ids import SwarmId
 from skep.records.retention import Dropped
@@ -100,17 +101,19 @@ def _forget(tables: Tables, swarm: SwarmId, before: float) -> bool | SkepError:
         return False
     if not is_due(row.status, row.ended_at, before=before):
         return SwarmKept(swarm=swarm, status=row.status)
-    _remove(tables, row)
+    forget(tables, row)
     return True
 
 
-def _remove(tables: Tables, row: SwarmRow) -> None:
+def forget(tables: Tables, row: SwarmRow) -> None:
     """Remove all that belongs to a swarm: whoever gives swarms another table empties it here."""
     del tables.swarms[row.id]
     tables.uses.pop(row.id, None)
     tables.mail.pop(row.id, None)
     tables.hostings.pop(row.id, None)
     tables.captures.pop(row.id, None)
+    tables.departed.pop(row.id, None)
+    tables.tallies[Tally.FORGOTTEN] += 1
     for line in [line for line in tables.journal if line[0] == row.id]:
         del tables.journal[line]
     for ref in [ref for ref in tables.drains if ref.swarm == row.id]:

@@ -11,6 +11,7 @@ from skep.ports.inspection import RingSeat
 from skep.records.approval import Approval
 from skep.records.capture import Capture, CaptureKind
 from skep.records.command import Receipt
+from skep.records.directory import Archived, Tally
 from skep.records.dispute import Case
 from skep.records.errors import SwarmNotFound, TaskNotFound
 from skep.records.event import Event
@@ -202,6 +203,9 @@ class Tables:
         self.captures: dict[SwarmId, dict[tuple[CaptureKind, int], Capture]] = {}
         self.numbers: dict[tuple[SwarmId, CaptureKind], int] = {}
         self.totals = Counter[str]()
+        self.tallies = Counter[Tally]()
+        self.departed: dict[SwarmId, str] = {}
+        self.archive: dict[SwarmId, tuple[float, Archived]] = {}
 
     def swarm(self, swarm: SwarmId) -> SwarmRow:
         """Find a swarm; raises `SwarmNotFound`."""

@@ -6,6 +6,7 @@ from typing import Self
 from skep.drivers.memory.approvals import MemoryApprovals, every_approval
 from skep.drivers.memory.census import MemoryCensus, every_hosting, every_node
 from skep.drivers.memory.desk import Desk
+from skep.drivers.memory.directory import MemoryDirectory
 from skep.drivers.memory.disputes import MemoryDisputes
 from skep.drivers.memory.gates import MemoryGates, every_gate
 from skep.drivers.memory.journal import MemoryJournal
@@ -47,6 +48,7 @@ class MemoryStore:
         self.pools = MemoryPools(self._desk)
         self.states = MemoryStates(self._desk)
         self.disputes = MemoryDisputes(self._desk)
+        self.directory = MemoryDirectory(self._desk)
 
     @property
     def incarnation(self) -> str:

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from skep.drivers.redis.ports import Desk
 from skep.policy.hosting import check_node
-from skep.records.errors import NodeAbsent, SkepError, SwarmNotFound
+from skep.records.errors import SkepError, SwarmNotFound
+from skep.records.fleet_errors import NodeAbsent
 from skep.records.ids import SwarmId
 from skep.records.node import Hosting, HostState, Missed, Node, NodeId
 from skep.records.values import canonical, parsed

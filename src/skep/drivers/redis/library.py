@@ -26,7 +26,7 @@ from skep.records import limits
 from skep.records.approval import Verdict
 from skep.records.gate import Gate
 from skep.records.moves import Move, Status
-from skep.records.swarm import ENDED, SWARM_MOVES
+from skep.records.swarm import ENDED, SWARM_MOVES, SwarmStatus
 from skep.records.task import TASK_MOVES, TERMINAL, TaskStatus
 from skep.records.values import digest_of
 
@@ -126,6 +126,7 @@ def _census() -> Mapping[str, str | float]:
     return {
         "LOST": _quoted(LOST),
         "BACK": _set(BACK),
+        "STATUSES": _table(map(_quoted, SwarmStatus)),
         "MISSED_MAX": limits.HEARTBEATS_MISSED_MAX,
         "HEARTBEAT_S_MAX": limits.HEARTBEAT_S_MAX,
     }

@@ -8,6 +8,7 @@ from typing import Final, Self
 from skep.drivers.bell import Bell, Watch
 from skep.drivers.redis import questions, reading
 from skep.drivers.redis.census import RedisCensus, every_hosting, every_node
+from skep.drivers.redis.directory import RedisDirectory
 from skep.drivers.redis.disputes import RedisDisputes
 from skep.drivers.redis.gates import RedisGates
 from skep.drivers.redis.hints import Ears
@@ -67,6 +68,7 @@ class RedisStore:
         self.pools = RedisPools(desk)
         self.states = RedisStates(desk)
         self.disputes = RedisDisputes(desk)
+        self.directory = RedisDirectory(desk)
 
     @classmethod
     async def open(

@@ -5,7 +5,8 @@ from typing import Final, cast
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.db import Db, Row
 from skep.policy.hosting import BACK, LOST, Fate, fate_of, is_absent, loss_of, until_of
-from skep.records.errors import NodeAbsent, SkepError, SwarmNotFound
+from skep.records.errors import SkepError, SwarmNotFound
+from skep.records.fleet_errors import NodeAbsent
 from skep.records.ids import SwarmId
 from skep.records.node import Hosting, HostState, Missed, Node, NodeId
 from skep.records.swarm import ENDED, SwarmMove, SwarmStatus

@@ -38,6 +38,10 @@ OF_A_SWARM: Final = (
 """What belongs to a swarm, in the order in which it goes: table, its key, and the column that
 names a task or the swarm. A new table of rows about tasks or swarms is one line here."""
 
+FORGOTTEN: Final = (
+    "INSERT INTO tally VALUES ('forgotten', 1) ON CONFLICT (name) DO UPDATE SET number = number + 1"
+)
+
 PAGES: Final = "PRAGMA freelist_count"
 
 
@@ -79,11 +83,18 @@ def _forget(changes: Changes, swarm: SwarmId, before: float) -> bool | SkepError
     n, status, ended_at = row
     if not is_due(SwarmStatus(status), ended_at, before=before):
         return SwarmKept(swarm=swarm, status=status)
+    let_go(changes, n, swarm)
+    return True
+
+
+def let_go(changes: Changes, n: int, swarm: SwarmId) -> None:
+    """Take a swarm away; what is left of it is cleared by whoever comes."""
     changes.db.run("INSERT INTO leaving VALUES (?)", (n,))
     changes.db.run("DELETE FROM command WHERE swarm = ?", (swarm,))
+    changes.db.run("DELETE FROM departed WHERE swarm = ?", (n,))
     changes.db.run("DELETE FROM swarm WHERE n = ?", (n,))
+    changes.db.run(FORGOTTEN)
     changes.topics.add(swarm)
-    return True
 
 
 def _clear(changes: Changes, *, limit: int) -> int:

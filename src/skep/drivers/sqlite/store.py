@@ -12,6 +12,7 @@ from skep.drivers.sqlite.census import SqliteCensus
 from skep.drivers.sqlite.changes import Changes
 from skep.drivers.sqlite.connection import connect, migrate, migrations
 from skep.drivers.sqlite.db import Db
+from skep.drivers.sqlite.directory import SqliteDirectory
 from skep.drivers.sqlite.disputes import SqliteDisputes
 from skep.drivers.sqlite.gates import SqliteGates
 from skep.drivers.sqlite.hints import Hints
@@ -64,6 +65,7 @@ class SqliteStore:
         self.pools = SqlitePools(desk)
         self.states = SqliteStates(desk)
         self.disputes = SqliteDisputes(desk)
+        self.directory = SqliteDirectory(desk)
 
     @classmethod
     async def open(

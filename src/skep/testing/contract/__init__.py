@@ -17,6 +17,11 @@ from skep.testing.contract.claiming import ClaimingContract
 from skep.testing.contract.crashes import CrashContract
 from skep.testing.contract.deadmail import DeadMailContract
 from skep.testing.contract.deciding import DecidingContract
+from skep.testing.contract.directory import (
+    ArchiveContract,
+    FindingContract,
+    StatisticsContract,
+)
 from skep.testing.contract.disputes import DisputesContract
 from skep.testing.contract.electing import ElectionContract, LeaderLeaseContract, MandateContract
 from skep.testing.contract.fairness import FairnessContract
@@ -59,6 +64,7 @@ from skep.testing.contract.telling import TellingContract
 __all__ = [
     "AddingContract",
     "AdoptionContract",
+    "ArchiveContract",
     "AskingContract",
     "BlobsContract",
     "BreakerContract",
@@ -72,6 +78,7 @@ __all__ = [
     "ElectionContract",
     "FairnessContract",
     "FencingContract",
+    "FindingContract",
     "FoundingContract",
     "FullPurseContract",
     "HoldingsContract",
@@ -103,6 +110,7 @@ __all__ = [
     "RetentionContract",
     "SendingContract",
     "SettlingContract",
+    "StatisticsContract",
     "SteeringContract",
     "SubmittingContract",
     "SuspendingContract",

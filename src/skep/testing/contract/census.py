@@ -4,7 +4,8 @@
 
 import pytest
 
-from skep.records.errors import InvalidInput, NodeAbsent, SwarmNotFound
+from skep.records.errors import InvalidInput, SwarmNotFound
+from skep.records.fleet_errors import NodeAbsent
 from skep.records.ids import SwarmId
 from skep.records.node import Hosting, HostState, Missed, Node, NodeId
 from skep.records.swarm import SwarmMove, SwarmStatus

@@ -69,6 +69,7 @@
 -- skep:allocation:<id>     hash   a part of a pool that is held or waited for
 -- swarm:conflict:<id>      hash   a dispute as JSON, and how often it was changed (64_disputes.lua)
 -- swarm:conflicts[:open]   zset   every dispute by its place in the order of opening; those that nothing was ruled on
+-- skep:by:<trait>:<value>, swarm:metrics, swarm:archive:<id>, ... (66_directory.lua)
 -- skep:leaving             zset   swarms that were forgotten, and of which keys are left
 -- skep:rests               (channel) the id of each swarm that has come to rest
 --

@@ -269,6 +269,7 @@ local function write_sheet(ctx, s)
   if s.status ~= s.was then
     if s.was ~= '' then redis.call('SREM', 'swarm:status:' .. s.was, s.id) end
     redis.call('SADD', 'swarm:status:' .. s.status, s.id)
+    census.listed(s)
     if ENDED[s.status] then
       redis.call('ZADD', 'skep:ended', s.ended_at, s.id)
     else

@@ -112,6 +112,7 @@ local function forget_one(ctx, id, before)
   mail.forget(id)
   census.forget(id)
   states.forget(id)
+  census.unlist(id)
   redis.call('DEL', base(id), base(id) .. ':cmds')
   redis.call('ZREM', 'swarm:index', id)
   redis.call('SREM', 'swarm:status:' .. row[1], id)
@@ -120,6 +121,8 @@ local function forget_one(ctx, id, before)
   redis.call('PUBLISH', base(id), 0)
   return {'GONE'}
 end
+
+census.forget_one = forget_one
 
 -- ARGV: now, before, then the swarms. Answers {'GONE'}, {'NONE'} or {'KEPT', status} each.
 local function forget(_, args)

@@ -92,6 +92,7 @@ local function index(_, args)
   mail.index(side, id)
   census.index(side, id)
   states.index(side, id)
+  census.list_restored(side, id)
   if ENDED[row[1]] then return redis.call('ZADD', side .. 'skep:ended', row[2], id) end
   if row[3] ~= '' then
     local deadline = num(tonumber(row[3]) + tonumber(args[3]))

@@ -52,6 +52,11 @@ redis.register_function('LIBRARY_reinstate', served(states.reinstate))
 redis.register_function('LIBRARY_found', served(states.found))
 redis.register_function('LIBRARY_found_log', served(states.log))
 redis.register_function('LIBRARY_show', served(states.show))
+redis.register_function('LIBRARY_statistics', served(census.statistics))
+redis.register_function('LIBRARY_tally', served(census.tally))
+redis.register_function('LIBRARY_deregister', served(census.deregister))
+redis.register_function('LIBRARY_archive', served(census.archive))
+redis.register_function('LIBRARY_expire', served(census.expire))
 redis.register_function('LIBRARY_put', served(put))
 redis.register_function('LIBRARY_drop', served(drop))
 redis.register_function('LIBRARY_forget', served(forget))
@@ -75,6 +80,15 @@ redis.register_function{
 }
 redis.register_function{
   function_name = 'LIBRARY_plan_tasks', callback = served(plan_tasks), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_find', callback = served(census.find), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_departed', callback = served(census.departed), flags = {'no-writes'}
+}
+redis.register_function{
+  function_name = 'LIBRARY_archived', callback = served(census.archived), flags = {'no-writes'}
 }
 redis.register_function{
   function_name = 'LIBRARY_hosted', callback = served(census.hosted), flags = {'no-writes'}
