@@ -5,13 +5,13 @@ never pays for pydantic-ai, and `skep --help` for neither.
 """
 
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any, Final
+from typing import Final
 
 from typing_extensions import override
 
@@ -35,7 +35,6 @@ from skep.hive.presence import presence_of
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.snapshots import Snapshots
-from skep.hive.state import state_of
 from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.identity import Identities
 from skep.ports.inspection import FileLook, Underway
@@ -149,20 +148,20 @@ def open_hive(
     URL.
     """
     team = Team(roster=roster, models=models or {})
+    read = partial(read_settings, store=store, folder=folder)
     options = WorkerOptions(slots=slots, announces=announces, identity=new_identity())
-    return Fleet(opening=partial(_hive, store, folder, options, team))
+    return Fleet(opening=partial(_hive, read, options, team))
 
 
-def create_multi_swarm_coordination(store: str | None = None, **asked: Any) -> Fleet:
-    """As `open_hive`, under the seed's name; who comes to lead tells every live swarm."""
-    return open_hive(store, announces=True, **asked)
+create_multi_swarm_coordination = partial(open_hive, announces=True)
+"""As `open_hive`, under the seed's name; who comes to lead tells every live swarm."""
 
 
 @asynccontextmanager
 async def _hive(
-    store: str | None, folder: Path | None, options: WorkerOptions, team: Team
+    read: Callable[[], Settings], options: WorkerOptions, team: Team
 ) -> AsyncGenerator[Parts]:
-    settings = read_settings(store=store, folder=folder)
+    settings = read()
     async with (
         open_fleet(settings, team=team) as fleet,
         working(fleet, settings, options, team=team) as runtime,
@@ -271,7 +270,7 @@ def _coordinator(
         Sweeping(leases=store.leases),
         Reconciling(leases=store.leases),
         HealthWatch(registry=store.registry),
-        Snapshots(state=state_of(fleet, clock)),
+        Snapshots(state=fleet.state),
     ]
     if (caretaker := _caretaker(fleet, settings)) is not None:
         duties.append(Tidying(caretaker=caretaker))

@@ -13,8 +13,8 @@ from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import clean, counted, open_screen, plain_table, show
 from skep.cli.swarms import local_time
-from skep.compose import open_fleet, system_clock
-from skep.hive.state import SwarmState, state_of
+from skep.compose import open_fleet
+from skep.hive.state import SwarmState
 from skep.records.capture import IMAGED, Capture, CaptureKind
 from skep.records.capture_errors import CaptureNotFound
 from skep.records.ids import SwarmId
@@ -43,7 +43,7 @@ async def snapshot(
     one that is there.
     """
     async with open_fleet(read_settings(store=common.store)) as fleet:
-        handle, state = await find_swarm(fleet, swarm), state_of(fleet, system_clock())
+        handle, state = await find_swarm(fleet, swarm), fleet.state
         take = state.create_checkpoint if checkpoint else state.create_snapshot
         made = await take(handle.id, label)
     if common.json:
@@ -64,7 +64,7 @@ async def snapshots(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """List the snapshots and checkpoints of a swarm, the newest first."""
     async with open_fleet(read_settings(store=common.store)) as fleet:
         handle = await find_swarm(fleet, swarm)
-        captures = await state_of(fleet, system_clock()).captures(handle.id)
+        captures = await fleet.state.captures(handle.id)
     if common.json:
         write_json({"swarm": handle.id, "captures": [capture_json(each) for each in captures]})
         return 0
@@ -97,7 +97,7 @@ async def restore(
     What was recorded until then is not paid again; what happened after it is not known there.
     """
     async with open_fleet(read_settings(store=common.store)) as fleet:
-        handle, state = await find_swarm(fleet, swarm), state_of(fleet, system_clock())
+        handle, state = await find_swarm(fleet, swarm), fleet.state
         chosen = await _chosen(state, handle.id, capture)
         made = await state.restore(handle.id, chosen.number, kind=chosen.kind)
     if common.json:
@@ -119,7 +119,7 @@ async def recover(swarm: SwarmName, /, *, common: Common = COMMON) -> int:
     """
     async with open_fleet(read_settings(store=common.store)) as fleet:
         handle = await find_swarm(fleet, swarm)
-        result = await state_of(fleet, system_clock()).recover(handle.id)
+        result = await fleet.state.recover(handle.id)
     if common.json:
         write_json(recovered_json(result))
         return 0

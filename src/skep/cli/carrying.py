@@ -15,9 +15,8 @@ from skep.cli.export import checked_out
 from skep.cli.ids import find_swarm, short
 from skep.cli.options import COMMON, Common, SwarmName
 from skep.cli.screen import clean, counted, open_screen
-from skep.compose import open_fleet, system_clock
+from skep.compose import open_fleet
 from skep.hive.carrying import Carried, export_swarm, import_swarm
-from skep.hive.state import state_of
 from skep.records.values import Json
 from skep.settings import read_settings
 
@@ -37,7 +36,7 @@ async def export(
     target = checked_out(out)
     async with open_fleet(read_settings(store=common.store)) as fleet:
         handle = await find_swarm(fleet, swarm)
-        carried = await export_swarm(state_of(fleet, system_clock()), handle.id, target)
+        carried = await export_swarm(fleet.state, handle.id, target)
     if common.json:
         write_json(_json(carried, out))
         return 0
@@ -65,7 +64,7 @@ async def import_file(
     trust: its tasks will be worked on.
     """
     async with open_fleet(read_settings(store=common.store)) as fleet:
-        carried = await import_swarm(state_of(fleet, system_clock()), Path(file), is_new=new)
+        carried = await import_swarm(fleet.state, Path(file), is_new=new)
     if common.json:
         write_json(_json(carried, file))
         return 0

@@ -8,7 +8,7 @@ and nothing here needs a leader. Where the calls differ from the seed's, and why
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from typing_extensions import Unpack
 
@@ -212,11 +212,11 @@ class Coordination(Opened):
 
     async def create_snapshot(self, swarm: str, label: str = "") -> Capture:
         """Write a swarm down as it is now; raises `SwarmNotFound` or `LimitExceeded`."""
-        return await self._state.create_snapshot(swarm, label)
+        return await self.state.create_snapshot(swarm, label)
 
     async def create_checkpoint(self, swarm: str, label: str = "") -> Capture:
         """Write a swarm down as a point that recovery tries first; raises as `create_snapshot`."""
-        return await self._state.create_checkpoint(swarm, label)
+        return await self.state.create_checkpoint(swarm, label)
 
     async def discover_interrupted_swarms(self) -> Sequence[Swarm]:
         """Call the roll, and read every swarm that is interrupted."""
@@ -234,14 +234,15 @@ class Coordination(Opened):
 
     async def recover_swarm(self, swarm: str) -> Recovered:
         """Recover a swarm from the best that there is of it; see `Recovery.recover`."""
-        return await self._state.recover(swarm)
+        return await self.state.recover(swarm)
 
     async def get_statistics(self) -> FleetStatistics:
         """Read what the fleet comes to, by the schema of docs/fleet.md."""
-        return await gathered(self.parts, self._state, self.seats.values())
+        return await gathered(self.parts, self.state, self.seats.values())
 
     @property
-    def _state(self) -> SwarmState:
+    def state(self) -> SwarmState:
+        """The state of the fleet's swarms: captures, and what is made of them."""
         return SwarmState(store=self.store, clock=self.parts.clock, chance=self.registry.chance)
 
     def _meant(
@@ -270,4 +271,4 @@ def _letter(message: Mapping[str, Json]) -> tuple[str, Json]:
     kind = message.get("type")
     if not isinstance(kind, str) or not kind:
         raise InvalidInput("A message has a type.", hint='Say {"type": "…", "data": …}.')
-    return cast("str", kind), message.get("data")
+    return kind, message.get("data")

@@ -265,4 +265,5 @@ def budget_of(**limits: Unpack[Spending]) -> Budget | None:
 
 
 def reply_of(approval: str, verdict: Verdict, *, by: str, reason: str) -> Reply:
+    """Write what somebody decides."""
     return Reply(approval=ApprovalId(approval), verdict=verdict, by=by, reason=reason)

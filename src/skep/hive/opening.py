@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Self, TypeAlias
 
 from skep.hive.configuration import Choose
@@ -54,7 +55,7 @@ class Opened:
         if self._parts is None:
             raise InvalidInput(
                 "This fleet is not open.",
-                hint="Open it: `async with skep.open(URL) as fleet`, or `await fleet.initialize()`.",
+                hint="Say `async with skep.open(URL) as fleet`, or `await fleet.initialize()`.",
             )
         return self._parts
 
@@ -95,8 +96,13 @@ class Opened:
     async def __aenter__(self) -> Self:
         return await self.initialize()
 
-    async def __aexit__(self, *exc_info: object) -> None:
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        raised: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         stack, self._stack = self._stack, None
         if stack is not None:
             self._parts = None
-            await stack.__aexit__(*exc_info)
+            await stack.__aexit__(kind, raised, trace)

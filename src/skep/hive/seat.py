@@ -1,4 +1,4 @@
-"""The seat of a swarm in its fleet: the rules that it goes by, and how its conflicts are settled."""
+"""The seat of a swarm in its fleet: the rules it goes by, and how its conflicts are settled."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,8 +63,8 @@ class SwarmSeat:
 
         Priorities and ages are those that the store knows. For voting, `ballots` says which party
         each voter is for. The same `id` again gives the ruling that stands. Raises `InvalidInput`,
-        `SwarmNotFound`, `CommandConflict`, `NotEntitled`, `AlreadyVoted`, or `NotSettled` for a vote
-        without a quorum or a winner, which stays open for more ballots under its id.
+        `SwarmNotFound`, `CommandConflict`, `NotEntitled`, `AlreadyVoted`, or `NotSettled` for a
+        vote without a quorum or a winner, which stays open for more ballots under its id.
         """
         dispute = Dispute(
             id=id or self.chance.uuid(),

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from skep.hive.fleet import Fleet
 from skep.hive.imaging import image_of, taken
 from skep.hive.recovery import Recovery
 from skep.policy.recovery import copied, copy_news
@@ -116,8 +115,3 @@ class SwarmState:
     async def _take(self, swarm: str, kind: CaptureKind, label: str) -> Capture:
         image = await self.store.states.image(SwarmId(swarm))
         return await taken(self.store, image, kind, label=label)
-
-
-def state_of(fleet: Fleet, clock: Clock) -> SwarmState:
-    """Take hold of the state of a fleet's swarms."""
-    return SwarmState(store=fleet.store, clock=clock, chance=fleet.registry.chance)
