@@ -153,8 +153,11 @@ def open_hive(
     return Fleet(opening=partial(_hive, read, options, team))
 
 
-create_multi_swarm_coordination = partial(open_hive, announces=True)
-"""As `open_hive`, under the seed's name; who comes to lead tells every live swarm."""
+def create_multi_swarm_coordination(
+    store: str | None = None, *, slots: int = SLOTS, folder: Path | None = None
+) -> Fleet:
+    """As `skep.open`, under the seed's name; who comes to lead tells every live swarm."""
+    return open_hive(store, slots=slots, folder=folder, announces=True)
 
 
 @asynccontextmanager
