@@ -42,16 +42,31 @@ async def swarm(wire: Wire, swarm_id: SwarmId) -> Swarm:
 async def swarms(
     wire: Wire, *, status: SwarmStatus | None, before: SwarmId | None, limit: int
 ) -> list[Swarm]:
-    """Read swarms, youngest first."""
-    highest = "+" if before is None else f"({before}"
+    """Read swarms, youngest first; in two round trips, but where some are forgotten meanwhile."""
     found: list[Swarm] = []
-    for swarm_id in await wire.command("ZREVRANGEBYLEX", INDEX, highest, "-"):
-        seen = await swarm(wire, SwarmId(swarm_id))
-        if status is None or seen.status is status:
-            found.append(seen)
-        if len(found) == limit:
+    while len(found) < limit:
+        ids = await _ids(wire, status=status, before=before, limit=limit - len(found))
+        if not ids:
             break
+        rows = await wire.commands([("HGETALL", f"swarm:{each}") for each in ids])
+        seen = [swarm_of(each, _fields(row)) for each, row in zip(ids, rows, strict=True) if row]
+        found += [each for each in seen if status in (None, each.status)]
+        before = ids[-1]
     return found
+
+
+async def _ids(
+    wire: Wire, *, status: SwarmStatus | None, before: SwarmId | None, limit: int
+) -> list[SwarmId]:
+    """Read the ids of swarms that may be seen, the youngest first."""
+    if status is None:
+        highest = "+" if before is None else f"({before}"
+        return await wire.command("ZREVRANGEBYLEX", INDEX, highest, "-", "LIMIT", 0, limit)
+    if status is UNSEEN:
+        return []
+    members: list[SwarmId] = await wire.command("SMEMBERS", f"swarm:status:{status}")
+    older = members if before is None else [each for each in members if each < before]
+    return sorted(older, reverse=True)[:limit]
 
 
 async def read_tasks(wire: Wire, refs: Sequence[TaskRef]) -> list[Task]:
