@@ -16,13 +16,16 @@ from pathlib import Path
 from typing import Final
 
 from skep.compose import WorkerOptions, open_fleet, working
+from skep.drivers.system import SystemClock
 from skep.ports.store import Store
-from skep.records.errors import SkepError, StaleTerm
+from skep.records.errors import StaleTerm, StoreUnavailable
 from skep.records.ids import WorkerId
 from skep.records.leadership import DutyRun, Mandate
 from skep.settings import read_settings
 
 TASK_LEASE_S: Final = 2.0
+TRIES: Final = 50
+REST_S: Final = 0.2
 
 Try = Callable[[], Awaitable[object]]
 
@@ -56,14 +59,17 @@ def tries(store: Store, mandate: Mandate) -> dict[str, Try]:
 
 
 async def answer(attempt: Try) -> str:
-    """Try something; `stale` is what must come of it."""
-    try:
-        found = await attempt()
-    except StaleTerm:
-        return "stale"
-    except SkepError as error:
-        return error.code
-    return "stale" if found is False else "accepted"
+    """Try something until the store answers; `stale` is what must come of it."""
+    for _ in range(TRIES):
+        try:
+            found = await attempt()
+        except StaleTerm:
+            return "stale"
+        except StoreUnavailable:
+            await SystemClock().sleep(REST_S)
+        else:
+            return "stale" if found is False else "accepted"
+    return "unanswered"
 
 
 async def main(url: str, node: str, folder: Path) -> None:

@@ -37,8 +37,8 @@ TEN_TIMES: Final = 10
 """The room that a bound in real time has on a busy machine."""
 
 LOOK_S: Final = 0.02
-STUCK_LEASES: Final = 6
-"""After so many without a leader a process is taken to be stopped in the midst of a write."""
+STUCK_S: Final = 6.0
+"""After so long without a leader a process is taken to be stopped in the midst of a write."""
 
 STRIKE_S_MAX: Final = 0.2
 """How long a leader leads before it is struck, at whatever it is then."""
@@ -117,7 +117,7 @@ class Reign:
         began = self.clock.monotonic()
         try:
             found = self._until(lambda each: each.is_held and each.term > stands.term)
-            await asyncio.wait_for(found, STUCK_LEASES * self.lease_s if self._is_sqlite else None)
+            await asyncio.wait_for(found, STUCK_S if self._is_sqlite else None)
         except TimeoutError:
             raise StoppedInAWrite from None
         else:
