@@ -25,16 +25,14 @@ from skep.drivers.identity import held_identity, is_identity_held, own_folder, t
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.capacity import Capacity
 from skep.hive.caretaker import Caretaker
-from skep.hive.coordinator import Duty, SwarmCoordinator
-from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, Tidying
 from skep.hive.election import Elector
 from skep.hive.fleet import Fleet
+from skep.hive.leading import coordinator_of
 from skep.hive.opening import Parts
 from skep.hive.postman import Postman
 from skep.hive.presence import presence_of
 from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
-from skep.hive.snapshots import Snapshots
 from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.identity import Identities
 from skep.ports.inspection import FileLook, Underway
@@ -224,12 +222,16 @@ async def working(
             attempt=partial(attempt, bench=bench),
             witness=options.witness,
         )
+        terms, caretaker = fleet.store.terms, _caretaker(fleet, settings)
+        elector = Elector(terms, clock, chance, node=identity, lease_s=settings.leader_lease_s)
         runtime = Runtime(
             worker,
             TaskScheduler(fleet.store.leases),
             clock,
-            caretaker=_caretaker(fleet, settings),
-            coordinator=_coordinator(fleet, settings, identity, announces=options.announces),
+            caretaker=caretaker,
+            coordinator=coordinator_of(
+                fleet, elector, clock=clock, caretaker=caretaker, announces=options.announces
+            ),
         )
         node = this_node(offer, slots=options.slots, heartbeat_s=settings.heartbeat_s)
         with eased_collector():
@@ -260,26 +262,6 @@ def _caretaker(fleet: Fleet, settings: Settings) -> Caretaker | None:
     if keep_s is None:
         return None
     return Caretaker(retention=fleet.store.retention, clock=SystemClock(), keep_s=keep_s)
-
-
-def _coordinator(
-    fleet: Fleet, settings: Settings, node: WorkerId, *, announces: bool
-) -> SwarmCoordinator:
-    """Whoever leads the fleet from this process, when it is elected."""
-    store, clock = fleet.store, SystemClock()
-    lease_s = settings.leader_lease_s
-    elector = Elector(store.terms, clock, SystemChance(), node=node, lease_s=lease_s)
-    duties: list[Duty] = [
-        Sweeping(leases=store.leases),
-        Reconciling(leases=store.leases),
-        HealthWatch(registry=store.registry),
-        Snapshots(state=fleet.state),
-    ]
-    if (caretaker := _caretaker(fleet, settings)) is not None:
-        duties.append(Tidying(caretaker=caretaker))
-    if announces:
-        duties.append(Announcement(messenger=fleet.messenger("", agent=node)))
-    return SwarmCoordinator(elector, store.terms, clock, duties=duties)
 
 
 def new_identity() -> WorkerId:
