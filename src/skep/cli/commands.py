@@ -298,6 +298,30 @@ FLEET: Final = (
         help="Show which process leads, in which term, and how its duties went.",
         examples=("skep fleet leader", "skep fleet leader --json"),
     ),
+    Command(
+        name="resources",
+        target="skep.cli.pools:resources",
+        help="Show the pools that swarms share, and who holds parts of them.",
+        examples=("skep fleet resources", "skep fleet resources --holders"),
+    ),
+    Command(
+        name="declare",
+        target="skep.cli.pools:declare",
+        help="Declare a pool of what there is only so much of, or change one.",
+        examples=("skep fleet declare cpu 800", "skep fleet declare gpu 2 --unit cards --alone"),
+    ),
+    Command(
+        name="conflicts",
+        target="skep.cli.conflicts:conflicts",
+        help="Show disputes between swarms, open or all.",
+        examples=("skep fleet conflicts", "skep fleet conflicts --all --json"),
+    ),
+    Command(
+        name="settle",
+        target="skep.cli.conflicts:settle",
+        help="Settle a dispute by its rule, and say who won and why.",
+        examples=("skep fleet settle gpu-of-monday",),
+    ),
 )
 
 AGENTS: Final = (

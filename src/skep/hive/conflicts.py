@@ -19,16 +19,6 @@ SETTLED_AT_ONCE: Final = 256
 """Disputes that one round of the leader looks at."""
 
 
-async def resolve(disputes: Disputes, asked: Dispute) -> Case:
-    """Open a dispute and settle it; the ruling has the winner and the reason.
-
-    Safe to repeat. Raises what `Disputes.open` and `Disputes.settle` answer: `NotSettled` for a
-    vote that is not decided, which stays open for its ballots.
-    """
-    one(await disputes.open([asked]))
-    return one(await disputes.settle([asked.id]))
-
-
 async def announce(disputes: Disputes, asked: Dispute, messenger: SwarmMessenger) -> Case:
     """Open a dispute, and tell each party but the sender of it; raises as `Disputes.open` does."""
     case = one(await disputes.open([asked]))

@@ -6,14 +6,16 @@ look at all swarms, and tell them who leads.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from skep.hive.caretaker import Caretaker
-from skep.hive.coordinator import ONCE_A_TERM
+from skep.hive.coordinator import ONCE_A_TERM, Duty
 from skep.hive.messenger import SwarmMessenger
+from skep.hive.sharing_duties import ConflictSettling, ResourceOptimising
 from skep.policy.endings import is_stalled
-from skep.ports.store import Leases, Registry
+from skep.ports.store import Leases, Registry, Store
 from skep.records.leadership import Mandate
 from skep.records.message import MessageType
 from skep.records.swarm import SwarmStatus
@@ -110,3 +112,14 @@ class Announcement:
             ttl_s=ANNOUNCEMENT_S,
         )
         return f"told {sent.accepted} swarms, {len(sent.refused)} took no message"
+
+
+def everyday_duties(store: Store) -> Sequence[Duty]:
+    """Name the duties that need nothing but the store."""
+    return (
+        Sweeping(leases=store.leases),
+        Reconciling(leases=store.leases),
+        HealthWatch(registry=store.registry),
+        ResourceOptimising(pools=store.pools),
+        ConflictSettling(disputes=store.disputes),
+    )

@@ -2,7 +2,7 @@
 
 from skep.hive.caretaker import Caretaker
 from skep.hive.coordinator import Duty, SwarmCoordinator
-from skep.hive.duties import Announcement, HealthWatch, Reconciling, Sweeping, Tidying
+from skep.hive.duties import Announcement, Tidying, everyday_duties
 from skep.hive.election import Elector
 from skep.hive.fleet import Fleet
 from skep.hive.snapshots import Snapshots
@@ -22,12 +22,7 @@ def coordinator_of(
     With a `caretaker` it tidies as well; where it `announces`, every live swarm is told who leads.
     """
     store = fleet.store
-    duties: list[Duty] = [
-        Sweeping(leases=store.leases),
-        Reconciling(leases=store.leases),
-        HealthWatch(registry=store.registry),
-        Snapshots(state=fleet.state),
-    ]
+    duties: list[Duty] = [*everyday_duties(store), Snapshots(state=fleet.state)]
     if caretaker is not None:
         duties.append(Tidying(caretaker=caretaker))
     if announces:

@@ -84,7 +84,7 @@ class PoolNotFound(NotFound):
     def __init__(self, *, pool: str) -> None:
         super().__init__(
             f"There is no pool {pool!r}.",
-            hint=f"Declare it first: skep fleet resources declare {pool} CAPACITY",
+            hint=f"Declare it first: skep fleet declare {pool} CAPACITY",
         )
         self.pool = pool
 
