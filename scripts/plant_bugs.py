@@ -548,7 +548,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         name="lua-choice-not-kept",
         file="drivers/redis/functions/63_placing.lua",
-        old="    redis.call('HSET', task_key(s.id, spec.key), 'placed', told)\n",
+        old="    redis.call('SET', 'skep:placed:' .. ask.command, told, 'EX', COMMAND_TTL_S)\n",
         new="",
         breaks="I50 Placement: the same command tells where the task is",
     ),

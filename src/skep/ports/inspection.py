@@ -75,7 +75,7 @@ class Dump:
     nodes: Sequence[Node] = ()
     hostings: Sequence[Hosting] = ()
     open_swarms: Sequence[Candidate] = ()
-    choices: Sequence[tuple[TaskRef, Choice]] = ()
+    choices: Sequence[tuple[str, Choice]] = ()
     pools: Sequence[PoolState] = ()
     cases: Sequence[Case] = ()
 

@@ -9,7 +9,7 @@ from skep.drivers.memory.work import add_tasks
 from skep.policy.placement import check_distribution, choose, is_open, skill_set, skills_of
 from skep.records.command import Addition, Receipt, ReceiptVerdict
 from skep.records.errors import CommandConflict, SkepError
-from skep.records.ids import SwarmId, TaskRef
+from skep.records.ids import TaskRef
 from skep.records.placement import (
     Candidate,
     Choice,
@@ -43,10 +43,9 @@ def open_swarms(tables: Tables) -> list[Candidate]:
     return [_candidate(row) for _, row in sorted(tables.swarms.items()) if _is_open(row)]
 
 
-def choices(tables: Tables) -> list[tuple[TaskRef, Choice]]:
-    """Show why each distributed task is where it is, by swarm and plan."""
-    rows = [row for _, swarm in sorted(tables.swarms.items()) for row in swarm.tasks.values()]
-    return [(row.ref, row.choice) for row in rows if row.choice is not None]
+def choices(tables: Tables) -> list[tuple[str, Choice]]:
+    """Show what was chosen for each distribution that is remembered, by its command."""
+    return [(command, choice) for command, choice in sorted(tables.choices.items())]
 
 
 def _is_open(row: SwarmRow) -> bool:
@@ -67,7 +66,7 @@ def _distribute(changes: Changes, asked: Distribution) -> Placed | SkepError:
     tables = changes.tables
     known = tables.commands.get(asked.command)
     if known is not None:
-        return _again(tables, asked, digest=known[0], swarm=known[1].swarm)
+        return _again(tables, asked, digest=known[0])
     try:
         check_distribution(asked)
         choice = choose(asked, open_swarms(tables), last=tables.last_placed)
@@ -84,18 +83,16 @@ def _place(changes: Changes, asked: Distribution, choice: Choice) -> None:
     )
     add_tasks(changes, addition, placed=choice_json(choice))
     tables = changes.tables
-    tables.swarms[choice.swarm].tasks[asked.task.key].choice = choice
+    tables.choices[asked.command] = choice
     receipt = Receipt(verdict=ReceiptVerdict.OK, swarm=choice.swarm)
     tables.commands[asked.command] = (asked.digest, receipt)
     if choice.placement is Placement.ROUND_ROBIN:
         tables.last_placed = choice.swarm
 
 
-def _again(
-    tables: Tables, asked: Distribution, *, digest: str, swarm: SwarmId
-) -> Placed | SkepError:
-    ref = TaskRef(swarm=swarm, key=asked.task.key)
-    row = tables.find(ref)
-    if digest != asked.digest or row is None or row.choice is None:
+def _again(tables: Tables, asked: Distribution, *, digest: str) -> Placed | SkepError:
+    choice = tables.choices.get(asked.command)
+    if digest != asked.digest or choice is None:
         return CommandConflict()
-    return Placed(verdict=ReceiptVerdict.ALREADY, ref=ref, choice=row.choice)
+    ref = TaskRef(swarm=choice.swarm, key=asked.task.key)
+    return Placed(verdict=ReceiptVerdict.ALREADY, ref=ref, choice=choice)

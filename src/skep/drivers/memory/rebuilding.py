@@ -42,6 +42,7 @@ def reinstate(changes: Changes, ask: Reinstatement) -> SwarmStatus:
     swarm.purse = ask.purse
     for command in ask.forgotten:
         tables.commands.pop(command, None)
+        tables.choices.pop(command, None)
     _tell(changes, swarm, ask.news)
     tables.totals["reinstated"] += 1
     resume(changes, swarm, reason=SUSPENDED)

@@ -122,3 +122,4 @@ def forget(tables: Tables, row: SwarmRow) -> None:
         del tables.approvals[asked]
     for command in [key for key, (_, made) in tables.commands.items() if made.swarm == row.id]:
         del tables.commands[command]
+        tables.choices.pop(command, None)

@@ -56,7 +56,6 @@ class TaskRow:
     downs: dict[TaskKey, bool] = field(default_factory=dict[TaskKey, bool])
     ups: list[TaskKey] = field(default_factory=list[TaskKey])
     artifacts: tuple[Artifact, ...] = ()
-    choice: Choice | None = None
 
     @property
     def lane(self) -> str:
@@ -199,6 +198,7 @@ class Tables:
         self.hostings: dict[SwarmId, Hosting] = {}
         self.poolroom = Poolroom()
         self.cases: dict[str, Case] = {}
+        self.choices: dict[str, Choice] = {}
         self.last_placed: SwarmId | None = None
         self.captures: dict[SwarmId, dict[tuple[CaptureKind, int], Capture]] = {}
         self.numbers: dict[tuple[SwarmId, CaptureKind], int] = {}

@@ -13,6 +13,7 @@ from skep.drivers.redis.answers import (
     swarm_of,
     task_of,
 )
+from skep.policy.placement import skills_of
 from skep.policy.recovery import open_edges
 from skep.records.codec import request_json, spec_text
 from skep.records.errors import SwarmNotFound
@@ -87,6 +88,8 @@ def swarm_fields(swarm: Swarm, *, seq: int) -> list[Json]:
         "ended_at": _time(swarm.ended_at),
         "reason": swarm.reason,
     }
+    if swarm.request.capabilities:
+        fields["skills"] = skills_of(swarm.request)
     if swarm.purse != UNTOUCHED_PURSE:
         fields["purse"] = purse_text(swarm.purse)
     return _flat(fields)

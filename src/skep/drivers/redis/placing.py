@@ -53,11 +53,16 @@ async def open_swarms(wire: Wire, *, limit: int = 0) -> list[Candidate]:
     return sorted(found, key=lambda each: (each.load, each.swarm))
 
 
-async def choices(wire: Wire, refs: Sequence[TaskRef]) -> list[tuple[TaskRef, Choice]]:
-    """Read why those of these tasks that were distributed are where they are."""
-    keys = [f"swarm:{ref.swarm}:t:{ref.key}" for ref in refs]
-    told = await wire.commands([("HGET", key, "placed") for key in keys])
-    return [(ref, choice_from(parsed(text))) for ref, text in zip(refs, told, strict=True) if text]
+async def choices(wire: Wire, swarms: Sequence[SwarmId]) -> list[tuple[str, Choice]]:
+    """Read what was chosen for each distribution that is remembered, by its command."""
+    made = await wire.commands([("SMEMBERS", f"swarm:{swarm}:cmds") for swarm in swarms])
+    commands: list[str] = sorted(command for each in made for command in each)
+    told = await wire.commands([("GET", f"skep:placed:{command}") for command in commands])
+    return [
+        (command, choice_from(parsed(text)))
+        for command, text in zip(commands, told, strict=True)
+        if text
+    ]
 
 
 def _refusal(asked: Distribution) -> SkepError | None:

@@ -140,7 +140,7 @@ class RedisStore:
             open_swarms=sorted(await open_swarms(wire), key=lambda each: each.swarm),
             pools=await self.pools.read(),
             cases=await self.disputes.find(limit=-1),
-            choices=await choices(wire, [task.ref for task in dumped.tasks]),
+            choices=await choices(wire, swarms),
         )
 
     async def forget_tasks(self, refs: Sequence[TaskRef]) -> None:

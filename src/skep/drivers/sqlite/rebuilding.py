@@ -12,6 +12,7 @@ from skep.drivers.sqlite.laying import lay
 from skep.drivers.sqlite.purse import keep_purse
 from skep.drivers.sqlite.steering import resume
 from skep.drivers.sqlite.submitting import NEXT_NUMBER
+from skep.policy.placement import skills_of
 from skep.policy.recovery import SUSPENDED
 from skep.records.codec import request_json
 from skep.records.command import Receipt, ReceiptVerdict
@@ -119,7 +120,7 @@ def _begin(changes: Changes, image: Image) -> Sheet:
     )
     changes.db.run(
         "INSERT INTO swarm (n, id, request, status, sealed, priority, cap, created_at, timeout_s,"
-        " told) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " told, skills) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             sheet.n,
             sheet.id,
@@ -131,6 +132,7 @@ def _begin(changes: Changes, image: Image) -> Sheet:
             seen.created_at,
             sheet.timeout_s,
             len(image.told),
+            skills_of(seen.request),
         ),
     )
     return changes.begin_sheet(sheet)

@@ -20,7 +20,6 @@ OF_TASKS: Final = (
     ("edge", "up, down", "up"),
     ("spec", "task", "task"),
     ("outcome", "task", "task"),
-    ("placed", "task", "task"),
 )
 OF_A_SWARM: Final = (
     ("task", "n", "swarm"),

@@ -13,7 +13,7 @@ from skep.drivers.sqlite.submitting import add_tasks
 from skep.policy.placement import LOOKED_MAX, check_distribution, choose, skill_set
 from skep.records.command import Addition, ReceiptVerdict
 from skep.records.errors import CommandConflict, SkepError
-from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.ids import SwarmId, TaskRef
 from skep.records.placement import (
     Candidate,
     Choice,
@@ -39,10 +39,7 @@ OF_A_CREW: Final = (
 )
 AFTER: Final = f"SELECT {SEEN} FROM swarm WHERE {OPEN} AND id > ? ORDER BY id LIMIT ?"
 LAST: Final = "SELECT value FROM meta WHERE name = 'last_placed'"
-TOLD: Final = (
-    "SELECT p.told FROM placed p JOIN task t ON t.n = p.task JOIN swarm s ON s.n = t.swarm"
-    " WHERE s.id = ? AND t.key = ?"
-)
+TOLD: Final = "SELECT told FROM placed WHERE command = ?"
 
 
 def open_swarms(db: Db) -> list[Candidate]:
@@ -50,23 +47,17 @@ def open_swarms(db: Db) -> list[Candidate]:
     return [_candidate(row) for row in db.rows(AFTER, ("", -1))]
 
 
-def choices(db: Db) -> list[tuple[TaskRef, Choice]]:
-    """Read why each distributed task is where it is, by swarm and plan."""
-    sql = (
-        "SELECT s.id, t.key, p.told FROM placed p JOIN task t ON t.n = p.task"
-        " JOIN swarm s ON s.n = t.swarm ORDER BY s.id, t.n"
-    )
-    return [
-        (TaskRef(swarm=SwarmId(swarm), key=TaskKey(key)), choice_from(parsed(told)))
-        for swarm, key, told in db.rows(sql)
-    ]
+def choices(db: Db) -> list[tuple[str, Choice]]:
+    """Read what was chosen for each distribution that is remembered, by its command."""
+    rows = db.rows("SELECT command, told FROM placed ORDER BY command")
+    return [(str(command), choice_from(parsed(told))) for command, told in rows]
 
 
 def distribute(changes: Changes, asked: Distribution) -> Placed | SkepError:
     """Add a task to the swarm that comes first, once."""
-    known = changes.db.row("SELECT digest, swarm FROM command WHERE id = ?", (asked.command,))
-    if known is not None:
-        return _again(changes.db, asked, digest=known[0], swarm=SwarmId(known[1]))
+    digest = changes.db.value("SELECT digest FROM command WHERE id = ?", (asked.command,))
+    if digest is not None:
+        return _again(changes.db, asked, digest=digest)
     try:
         check_distribution(asked)
         last = cast("SwarmId | None", changes.db.value(LAST))
@@ -83,8 +74,8 @@ def _place(changes: Changes, asked: Distribution, choice: Choice) -> None:
         command=asked.command, digest=asked.digest, swarm=choice.swarm, tasks=(asked.task,)
     )
     told = choice_json(choice)
-    [line] = add_tasks(changes, addition, placed=told)
-    changes.db.run("INSERT INTO placed VALUES (?, ?)", (line.n, canonical(told)))
+    add_tasks(changes, addition, placed=told)
+    changes.db.run("INSERT INTO placed VALUES (?, ?)", (asked.command, canonical(told)))
     command = (asked.command, asked.digest, choice.swarm)
     changes.db.run("INSERT INTO command VALUES (?, ?, ?)", command)
     if choice.placement is Placement.ROUND_ROBIN:
@@ -93,12 +84,13 @@ def _place(changes: Changes, asked: Distribution, choice: Choice) -> None:
     changes.flush()  # the next task of this call is to see this one
 
 
-def _again(db: Db, asked: Distribution, *, digest: str, swarm: SwarmId) -> Placed | SkepError:
-    told = db.value(TOLD, (swarm, asked.task.key))
+def _again(db: Db, asked: Distribution, *, digest: str) -> Placed | SkepError:
+    told = db.value(TOLD, (asked.command,))
     if digest != asked.digest or told is None:
         return CommandConflict()
-    ref = TaskRef(swarm=swarm, key=asked.task.key)
-    return Placed(verdict=ReceiptVerdict.ALREADY, ref=ref, choice=choice_from(parsed(told)))
+    choice = choice_from(parsed(told))
+    ref = TaskRef(swarm=choice.swarm, key=asked.task.key)
+    return Placed(verdict=ReceiptVerdict.ALREADY, ref=ref, choice=choice)
 
 
 def _candidates(db: Db, placement: Placement, last: SwarmId | None) -> list[Candidate]:

@@ -59,7 +59,7 @@ def tasks_of(changes: Changes, sheet: Sheet) -> list[Task]:
 
 
 def _once(
-    changes: Changes, command: Submission | Addition, perform: Callable[[], object]
+    changes: Changes, command: Submission | Addition, perform: Callable[[], None]
 ) -> Receipt | SkepError:
     """Perform a command the first time, and repeat its first answer ever after.
 
@@ -138,7 +138,7 @@ def _insert_swarm(changes: Changes, submission: Submission) -> Sheet:
     return changes.begin_sheet(sheet)
 
 
-def add_tasks(changes: Changes, addition: Addition, **said: Json) -> list[TaskLine]:
+def add_tasks(changes: Changes, addition: Addition, **said: Json) -> None:
     """Add tasks to a live swarm, with what the event tells besides; raises why they cannot be."""
     sheet = changes.find_sheet(addition.swarm)
     spawner = _spawner(changes, sheet, addition)
@@ -156,7 +156,6 @@ def add_tasks(changes: Changes, addition: Addition, **said: Json) -> list[TaskLi
     changes.move_swarm(sheet, SwarmMove.EXTEND, told=told)
     for line in lines:
         changes.settle_waiting(line)
-    return lines
 
 
 def _spawner(changes: Changes, sheet: Sheet, addition: Addition) -> TaskLine | None:

@@ -30,6 +30,8 @@ from skep.testing.acts import (
     succeed,
     swarms,
 )
+from skep.testing.clock import ManualClock
+from skep.testing.contract.founding import found
 from skep.testing.harness import InspectableStore
 from skep.testing.samples import distribution, failed, many, submission, task
 
@@ -333,3 +335,29 @@ class PlacingContract:
         await store.leases.reconcile()
 
         assert await places(store, *spread(2)) == ["b", "a"]
+
+    async def test_a_copy_of_a_team_is_a_team(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """A swarm that is made from the image of another one has its capabilities."""
+        await team(store, "s", 1, "text", "gpu")
+        await found(store, clock)
+
+        shown = {each.swarm: each.skills for each in await store.placing.candidates()}
+
+        assert shown == {"s": {"text", "gpu"}, "t": {"text", "gpu"}}
+
+    async def test_what_is_forgotten_is_placed_anew(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """With its swarm a distribution is forgotten, as every command that made it."""
+        await team(store, "a")
+        await place(store, distribution())
+        await steer(store, "a", SwarmMove.CANCEL)
+        clock.advance(10)
+        await store.retention.forget([SwarmId("a")], before=clock.now())
+        await team(store, "b")
+
+        [again] = await place(store, distribution())
+
+        assert (again.verdict, again.ref.swarm) == (ReceiptVerdict.OK, "b")

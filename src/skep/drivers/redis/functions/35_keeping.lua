@@ -105,7 +105,7 @@ local function forget_one(ctx, id, before)
   if not row[1] or row[1] == 'initializing' then return {'NONE'} end
   if not ENDED[row[1]] or tonumber(row[2]) >= before then return {'KEPT', row[1]} end
   for _, command in ipairs(redis.call('SMEMBERS', base(id) .. ':cmds')) do
-    redis.call('DEL', 'skep:cmd:' .. command)
+    redis.call('DEL', 'skep:cmd:' .. command, 'skep:placed:' .. command)
   end
   forget_questions(id)
   forget_letters(id)

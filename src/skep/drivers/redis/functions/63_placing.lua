@@ -95,7 +95,7 @@ do
 
   local function again(ask, known)
     if known[1] == 'CONFLICT' then return known end
-    local told = redis.call('HGET', task_key(known[2], ask.tasks[1].key), 'placed')
+    local told = redis.call('GET', 'skep:placed:' .. ask.command)
     return told and {'ALREADY', known[2], told} or {'CONFLICT'}
   end
 
@@ -119,7 +119,7 @@ do
     if gone then return {'NOBLOB', gone} end
     local told = choice_told(ask, found)
     extend(ctx, s, ask, nil, ',"placed":' .. told)
-    redis.call('HSET', task_key(s.id, spec.key), 'placed', told)
+    redis.call('SET', 'skep:placed:' .. ask.command, told, 'EX', COMMAND_TTL_S)
     if ask.placement == 'round_robin' then redis.call('HSET', 'skep:meta', 'last_placed', s.id) end
     return finish(ctx, {'OK', s.id, told})
   end

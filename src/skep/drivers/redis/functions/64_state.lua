@@ -356,7 +356,7 @@ function states.reinstate(_, args)
   if ask.purse ~= '' then redis.call('HSET', base(id), 'purse', ask.purse) end
   for _, command in ipairs(ask.forgotten) do
     if redis.call('SREM', base(id) .. ':cmds', command) == 1 then
-      redis.call('DEL', 'skep:cmd:' .. command)
+      redis.call('DEL', 'skep:cmd:' .. command, 'skep:placed:' .. command)
     end
   end
   tell_news(ctx, s, ask.news)

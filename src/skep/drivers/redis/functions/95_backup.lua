@@ -30,7 +30,9 @@ local function pack(_, args)
   for _, part in ipairs(OF_A_SWARM) do add(base(id) .. ':' .. part, 0) end
   for _, command in ipairs(redis.call('SMEMBERS', base(id) .. ':cmds')) do
     local key = 'skep:cmd:' .. command
-    add(key, math.max(redis.call('PTTL', key), 1))
+    local ttl = math.max(redis.call('PTTL', key), 1)
+    add(key, ttl)
+    add('skep:placed:' .. command, ttl)
   end
   for _, approval in ipairs(redis.call('ZRANGE', base(id) .. ':approvals', 0, -1)) do
     add('skep:approval:' .. approval, 0)

@@ -8,8 +8,11 @@ CREATE INDEX swarm_open ON swarm (id)
     WHERE status = 'active' AND sealed = 0
     AND waiting + ready + running + sleeping + blocked + succeeded + failed + cancelled < 10000;
 
--- Why a distributed task is where it is, as JSON.
-CREATE TABLE placed (task INTEGER PRIMARY KEY, told TEXT NOT NULL);
+-- What was chosen for a distribution, as JSON, for as long as its command is remembered.
+CREATE TABLE placed (command TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
+CREATE TRIGGER placed_forgotten AFTER DELETE ON command BEGIN
+    DELETE FROM placed WHERE command = old.id;
+END;
 
 -- What there is only so much of; `held` is the sum of what is held of it.
 CREATE TABLE pool (
