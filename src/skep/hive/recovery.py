@@ -71,7 +71,7 @@ class Recovery:
         )
 
     async def _point(self, live: Image) -> _Point:
-        """Give the first capture that knows all the tasks whose records are gone, or the most."""
+        """Give the first capture that knows all tasks whose records are gone, or most of them."""
         gone = set(missing(live))
         if not gone:
             return None, None
@@ -79,11 +79,11 @@ class Recovery:
         for capture in in_order(await self.store.states.captures(live.swarm.id)):
             image = await self._image(capture)
             known = len(gone & {task.key for task in image.tasks}) if image else 0
-            if known and (best is None or known > best[0]):
+            if image is not None and (best is None or known > best[0]):
                 best = known, (capture, image)
             if known == len(gone):
                 break
-        if best is None:
+        if best is None or (not live.tasks and not best[0]):
             raise NothingToRecover(swarm=live.swarm.id, missing=len(gone))
         return best[1]
 

@@ -60,7 +60,7 @@ def rebuilt(live: Image, point: Image | None, *, source: str, at: float) -> Rebu
     order = created(live.events)
     tasks = {task.key: task for task in live.tasks} | found
     kept = [tasks[key] for key in order if key in tasks]
-    plan = _consistent(_wired(kept, point), at=at) if lost else kept
+    plan = _consistent(_wired(kept, live.events), at=at) if lost else kept
     before = {task.key: task for task in live.tasks}
     moved = [task.key for task in plan if task.task.status is not _status(before, task)]
     written = frozenset({*found, *moved})
@@ -186,21 +186,40 @@ def _let_go(image: TaskImage) -> TaskImage:
     return replace(image, task=at_rest(image.task), steps=steps)
 
 
-def _wired(tasks: Sequence[TaskImage], point: Image | None) -> list[TaskImage]:
-    """Let each task wait for all that its specification, its record or the capture names.
+def _wired(tasks: Sequence[TaskImage], events: Iterable[Event]) -> list[TaskImage]:
+    """Let each task wait for all that its record, its specification or a spawn says.
 
-    An edge into a task that lost its record may have gone with it; one that leads to a task that
-    is gone for good is none any more.
+    An edge may have gone with the record at either end of it. One that leads to a task that is
+    gone for good is none any more.
     """
     places = {task.key: place for place, task in enumerate(tasks)}
-    before = {task.key: task.ups for task in point.tasks} if point else {}
-    ups = {
-        task.key: {*task.ups, *task.task.spec.after, *before.get(task.key, ())} for task in tasks
-    }
+    told = _told_ups({task.key: task.task.spec.after for task in tasks}, events)
     return [
-        replace(task, ups=tuple(sorted(ups[task.key] & places.keys(), key=places.__getitem__)))
+        replace(
+            task,
+            ups=tuple(
+                sorted({*task.ups, *told.get(task.key, ())} & places.keys(), key=places.__getitem__)
+            ),
+        )
         for task in tasks
     ]
+
+
+def _told_ups(
+    after: Mapping[TaskKey, Sequence[TaskKey]], events: Iterable[Event]
+) -> dict[TaskKey, set[TaskKey]]:
+    """Say what each task waits for: what it names, and what the tasks it waits for have spawned."""
+    ups = dict[TaskKey, set[TaskKey]]()
+    for event in events:
+        told = event.data.get("tasks")
+        if event.kind not in (SwarmMove.START, SwarmMove.EXTEND) or not isinstance(told, list):
+            continue
+        keys, spawner = [TaskKey(str(key)) for key in told], event.data.get("by")
+        heirs = [down for down, waited in ups.items() if spawner in waited]
+        for heir in heirs:
+            ups[heir].update(keys)
+        ups |= {key: set(after.get(key, ())) for key in keys}
+    return ups
 
 
 def _consistent(tasks: Sequence[TaskImage], *, at: float) -> list[TaskImage]:

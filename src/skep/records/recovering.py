@@ -75,6 +75,11 @@ class Reinstatement:
     news: tuple[News, ...]
     forgotten: tuple[str, ...] = ()
 
+    @property
+    def is_rewritten(self) -> bool:
+        """Say whether any record is made anew or given up, so that edges are written anew."""
+        return bool(self.written or self.dropped)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Founding:

@@ -1,6 +1,7 @@
 """Suspending, reinstating and founding swarms in memory."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from skep.drivers.memory.changes import Changes
 from skep.drivers.memory.retention import check_kept, refer
@@ -9,10 +10,11 @@ from skep.drivers.memory.steering import resume
 from skep.policy.recovery import SUSPENDED, open_edges
 from skep.records.command import Receipt, ReceiptVerdict
 from skep.records.errors import CommandConflict, Conflict, SkepError
-from skep.records.ids import TaskKey
+from skep.records.ids import TaskKey, TaskRef
 from skep.records.image import Image, TaskImage
 from skep.records.moves import moved
 from skep.records.recovering import REINSTATED, Founding, News, Reinstatement
+from skep.records.step import Step
 from skep.records.swarm import ENDED, SWARM_MOVES, SwarmMove, SwarmStatus
 from skep.records.task import TERMINAL, TaskMove, TaskStatus
 
@@ -36,7 +38,9 @@ def reinstate(changes: Changes, ask: Reinstatement) -> SwarmStatus:
     moved(SWARM_MOVES, swarm.status, SwarmMove.REINSTATE)
     if len(swarm.events) != ask.seq:
         raise Conflict("The swarm has gone on while it was rebuilt.", hint="Recover it again.")
-    if ask.written:
+    if ask.is_rewritten:
+        for key in ask.dropped:
+            _write_steps(changes, TaskRef(swarm=swarm.id, key=key), ())
         _lay(changes, swarm, ask.tasks, written=ask.written)
     _count(changes, swarm)
     swarm.purse = ask.purse
@@ -112,7 +116,7 @@ def _lay(
         for up in image.ups:
             swarm.tasks[up].downs[image.key] = up not in unmet
         if image.key in written:
-            _write_steps(changes, swarm, image)
+            _write_steps(changes, image.task.ref, image.steps)
     for ref in [ref for ref in changes.tables.drains if ref.swarm == swarm.id]:
         del changes.tables.drains[ref]
 
@@ -137,13 +141,14 @@ def _row(image: TaskImage) -> TaskRow:
     )
 
 
-def _write_steps(changes: Changes, swarm: SwarmRow, image: TaskImage) -> None:
-    tables, ref = changes.tables, image.task.ref
-    for line in [line for line in tables.journal if line[:2] == (swarm.id, image.key)]:
+def _write_steps(changes: Changes, ref: TaskRef, steps: Sequence[Step]) -> None:
+    """Write the journal of a task anew, without the questions whose step is gone."""
+    tables = changes.tables
+    for line in [line for line in tables.journal if line[:2] == (ref.swarm, ref.key)]:
         del tables.journal[line]
-    for step in image.steps:
-        tables.journal.setdefault((swarm.id, image.key, step.run), {})[step.key] = step
-    known = {(step.run, step.key) for step in image.steps}
+    for step in steps:
+        tables.journal.setdefault((ref.swarm, ref.key, step.run), {})[step.key] = step
+    known = {(step.run, step.key) for step in steps}
     for asked in [each for each in tables.approvals.values() if each.ref == ref]:
         if (asked.run, asked.key) not in known:
             del tables.approvals[asked.id]

@@ -84,7 +84,7 @@ class RedisStates:
     async def reinstate(self, reinstatement: Reinstatement) -> SwarmStatus:
         """See `ports.states.States.reinstate`."""
         ask = reinstatement
-        total = len(ask.tasks) if ask.written else 0
+        total = len(ask.tasks) if ask.is_rewritten else 0
         if total:
             guard: dict[str, Json] = {"swarm": ask.swarm, "seq": ask.seq, "command": ""}
             await self._lay(laid(ask.tasks, ask.written), guard)
@@ -207,7 +207,8 @@ def _reinstate_ask(ask: Reinstatement, total: int) -> str:
             "swarm": ask.swarm,
             "seq": ask.seq,
             "total": total,
-            "written": list[Json](written),
+            "written": list[Json]([*written, *ask.dropped]),
+            "dropped": list[Json](ask.dropped),
             "purse": purse_text(ask.purse) if ask.purse != UNTOUCHED else "",
             "forgotten": list[Json](ask.forgotten),
             "news": news_json(ask.news),

@@ -44,7 +44,7 @@ def reinstate(changes: Changes, ask: Reinstatement) -> SwarmStatus:
     moved(SWARM_MOVES, sheet.status, SwarmMove.REINSTATE)
     if sheet.seq != ask.seq:
         raise Conflict("The swarm has gone on while it was rebuilt.", hint="Recover it again.")
-    if ask.written:
+    if ask.is_rewritten:
         lay(changes, sheet, ask.tasks, written=ask.written)
     _count(changes, sheet)
     if ask.purse != UNTOUCHED:

@@ -18,5 +18,8 @@ def rebuilt_among(events: Iterable[Event]) -> set[SwarmId]:
         event.swarm
         for event in events
         if event.kind == Remark.RESTORED
-        or (event.kind == SwarmMove.REINSTATE and event.data.get("written"))
+        or (
+            event.kind == SwarmMove.REINSTATE
+            and (event.data.get("written") or event.data.get("dropped"))
+        )
     }

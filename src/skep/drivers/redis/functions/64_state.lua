@@ -333,12 +333,19 @@ local function drop_questions(id, written)
   end
 end
 
+local function drop_task(id, key)
+  redis.call('DEL', unpack(keys_of_task(id, key)))
+  for run = 1, LOOSE_RUNS do
+    redis.call('DEL', base(id) .. ':j:' .. run .. ':' .. key, base(id) .. ':o:' .. run .. ':' .. key)
+  end
+end
+
 local function tell_news(ctx, s, news)
   for _, each in ipairs(news) do tell(ctx, s, each.kind, each.task, each.data) end
 end
 
--- ARGV: now, JSON {swarm, seq, total, written, purse, forgotten, news}; `total` is 0 when no record
--- is made anew. Answers {'OK', status}, or why not.
+-- ARGV: now, JSON {swarm, seq, total, written, dropped, purse, forgotten, news}; `total` is 0 when
+-- no record is made anew. Answers {'OK', status}, or why not.
 function states.reinstate(_, args)
   local ctx, ask = begin(args[1]), cjson.decode(args[2])
   local id = ask.swarm
@@ -350,6 +357,7 @@ function states.reinstate(_, args)
   if ask.total > 0 then
     redis.call('RENAME', base(id) .. ':laid', base(id) .. ':tasks')
     for _, key in ipairs(each_task(id)) do place_task(ctx, id, key) end
+    for _, key in ipairs(ask.dropped) do drop_task(id, key) end
     drop_questions(id, ask.written)
   end
   count_anew(s)
