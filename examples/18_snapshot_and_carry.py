@@ -5,9 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import skep
-from skep.compose import system_clock
 from skep.hive.carrying import export_swarm, import_swarm
-from skep.hive.state import state_of
 
 bought: list[str] = []
 at_the_till, may_go_on = asyncio.Event(), asyncio.Event()
@@ -34,7 +32,7 @@ def task(what: str) -> skep.TaskSpec:
 async def main() -> None:
     with TemporaryDirectory() as folder:
         async with skep.open("memory:") as hive:
-            state = state_of(hive, system_clock())
+            state = hive.state
             swarm = await hive.submit("Go shopping", plan=[task("milk")])
             await at_the_till.wait()  # the milk is paid, and its task runs still
             made = await state.create_snapshot(swarm.id, "at the till")
@@ -45,7 +43,7 @@ async def main() -> None:
             again = hive.swarm(await state.restore(swarm.id, made.number))
             print("restored:", await again.result())
         async with skep.open("memory:") as elsewhere:
-            state = state_of(elsewhere, system_clock())
+            state = elsewhere.state
             carried = await import_swarm(state, Path(folder) / "shopping.skep")
             print("imported:", await elsewhere.swarm(carried.swarm).result())
     print("paid for, three swarms later:", bought)

@@ -407,7 +407,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         name="parts-outlive-their-attempt",
         file="drivers/memory/changes.py",
-        old="            self._give_back(self.tables.poolroom.of_task(task.ref), ATTEMPT_OVER)\n",
+        old="            self.give_back(self.tables.poolroom.of_task(task.ref), ATTEMPT_OVER)\n",
         new="",
         breaks="I51 Pools: an attempt that is over holds nothing",
     ),
@@ -1138,8 +1138,8 @@ BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         name="lua-cancel-spares-what-runs",
         file="drivers/redis/functions/70_steering.lua",
-        old="    if not TERMINAL[status] then\n      local member",
-        new="    if not TERMINAL[status] and status ~= 'running' then\n      local member",
+        old="    if status and not TERMINAL[status] then\n      local member",
+        new="    if status and not TERMINAL[status] and status ~= 'running' then\n      local member",
         breaks="I27 Cancel",
     ),
     Bug(

@@ -35,7 +35,6 @@ from skep.hive.registry import SwarmRegistry
 from skep.hive.scheduler import TaskScheduler
 from skep.hive.worker import DEAF, Witness, Worker
 from skep.ports.identity import Identities
-from skep.ports.inspection import FileLook, Underway
 from skep.ports.keeping import Keepable
 from skep.ports.store import Store
 from skep.ports.system import Chance, Clock
@@ -340,34 +339,6 @@ def _no_redis(url: str) -> StoreUnavailable:
         f"The store {address_of(url)} needs the package 'redis', which is not installed.",
         hint="Install it with: pip install 'skep[redis]'",
     )
-
-
-def sqlite_library() -> tuple[str, str]:
-    """The version of the SQLite library here, and the oldest one that is trusted with a store."""
-    from skep.drivers.sqlite import look
-
-    return look.library()
-
-
-def network_file_system(path: Path) -> str:
-    """Name the network file system that a path is or will be on; empty when it is a local one."""
-    from skep.drivers.sqlite import look
-
-    return look.network_file_system(path)
-
-
-def look_into_sqlite(path: Path, *, limit: int, scans: bool) -> FileLook:
-    """Look into a file without changing it; see `drivers.sqlite.look`."""
-    from skep.drivers.sqlite import look
-
-    return look.look_into(path, limit=limit, scans=scans)
-
-
-async def look_into_redis(url: str, *, limit: int) -> tuple[Mapping[str, str], Underway | None]:
-    """Ask a server about itself without changing it; see `drivers.redis.look`."""
-    from skep.drivers.redis import look
-
-    return await look.look_into(url, clock=SystemClock(), limit=limit)
 
 
 def make_state_folder(folder: Path) -> None:

@@ -19,9 +19,10 @@ from skep.cli import checks, checks_redis, checks_sqlite
 from skep.cli.checks import Finding, Level
 from skep.cli.doctor import examined
 from skep.cli.screen import open_screen
-from skep.compose import hints_folder, look_into_sqlite, open_store
+from skep.compose import hints_folder, open_store
 from skep.drivers.redis.wire import Wire
 from skep.drivers.sqlite import connection
+from skep.lookout import look_into_sqlite
 from skep.records.outcome import Blocked, Settlement
 from skep.settings import Settings
 from skep.testing.samples import offer, submission, task

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Final
 
 from skep.cli.checks import Finding, fail, is_there, is_writable, nearest, ok, warn
-from skep.compose import hints_folder, network_file_system, sqlite_library
+from skep.compose import hints_folder
+from skep.lookout import network_file_system, sqlite_library
 from skep.ports.inspection import FileLook
 
 DISK_FREE_WARN_BYTES: Final = 1024**3

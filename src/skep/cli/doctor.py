@@ -35,13 +35,8 @@ from skep.cli.documents import write_json
 from skep.cli.failures import FAILED
 from skep.cli.options import COMMON, Common
 from skep.cli.screen import Screen, clean, open_screen
-from skep.compose import (
-    MEMORY,
-    REDIS_SCHEMES,
-    look_into_redis,
-    look_into_sqlite,
-    system_clock,
-)
+from skep.compose import MEMORY, REDIS_SCHEMES, system_clock
+from skep.lookout import look_into_redis, look_into_sqlite
 from skep.ports.inspection import Underway
 from skep.records.errors import InvalidInput, SkepError
 from skep.settings import Settings, address_of, read_settings, sqlite_path
