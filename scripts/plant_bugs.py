@@ -46,7 +46,17 @@ EXAMPLES: Final = {
         *("-k", "on-sqlite or torn or (test_keeping and not redis)"),
     ],
 }
+TAKEN_UP: Final = "Images or Captures or Suspending or Recovering or Founding"
 NEAR: Final = {
+    "states": TAKEN_UP,
+    "rebuilding": TAKEN_UP,
+    "laying": TAKEN_UP,
+    "captures": TAKEN_UP,
+    "64_state": TAKEN_UP,
+    "recovery": TAKEN_UP,
+    "replaying": TAKEN_UP,
+    "capturing": TAKEN_UP,
+    "imaging": TAKEN_UP,
     "elect": "Elections or LeaderLeases or Mandates",
     "terms": "Elections or LeaderLeases or Mandates",
     "census": "Nodes or Hosting or Adoption",
@@ -118,6 +128,119 @@ class Bug:
 
 
 BUGS: Final[tuple[Bug, ...]] = (
+    # --- swarms that are taken up again ---
+    Bug(
+        name="suspend-keeps-token",
+        file="drivers/memory/rebuilding.py",
+        old='task.nonce, task.reason = "", SUSPENDED',
+        new="task.reason = SUSPENDED",
+        breaks="I45 Reinstated: no holder of before",
+    ),
+    Bug(
+        name="sqlite-suspend-keeps-token",
+        file="drivers/sqlite/rebuilding.py",
+        old='told=told, nonce="", reason=SUSPENDED)',
+        new="told=told, reason=SUSPENDED)",
+        breaks="I45 Reinstated: no holder of before",
+    ),
+    Bug(
+        name="redis-suspend-keeps-token",
+        file="drivers/redis/functions/64_state.lua",
+        old="local columns = {nonce = '', reason = SUSPENDED}",
+        new="local columns = {reason = SUSPENDED}",
+        breaks="I45 Reinstated: no holder of before",
+    ),
+    Bug(
+        name="reinstate-whatever-the-log",
+        file="drivers/memory/rebuilding.py",
+        old="if len(swarm.events) != ask.seq:",
+        new="if len(swarm.events) < ask.seq:",
+        breaks="I45 Reinstated: to its own log only",
+    ),
+    Bug(
+        name="sqlite-reinstate-whatever-the-log",
+        file="drivers/sqlite/rebuilding.py",
+        old="if sheet.seq != ask.seq:",
+        new="if sheet.seq < ask.seq:",
+        breaks="I45 Reinstated: to its own log only",
+    ),
+    Bug(
+        name="redis-reinstate-whatever-the-log",
+        file="drivers/redis/functions/64_state.lua",
+        old="if s.seq ~= ask.seq then",
+        new="if s.seq < ask.seq then",
+        breaks="I45 Reinstated: to its own log only",
+    ),
+    Bug(
+        name="replay-forgets-attempts",
+        file="policy/replaying.py",
+        old="attempt=task.attempt + 1, started_at",
+        new="attempt=task.attempt, started_at",
+        breaks="I45 Reinstated: attempts go on",
+    ),
+    Bug(
+        name="replay-keeps-a-lost-outcome",
+        file="policy/replaying.py",
+        old="    if _has_lost_outcome(image.task, task):",
+        new="    if task.attempt > 99:",
+        breaks="I30 Snapshot: what is gone is done again",
+    ),
+    Bug(
+        name="recovery-runs-before-what-it-waits-for",
+        file="policy/recovery.py",
+        old="if any(up.status not in TERMINAL for up in ups):",
+        new="if task.attempt > 99:",
+        breaks="I2 Readiness",
+    ),
+    Bug(
+        name="copy-keeps-reservations",
+        file="policy/recovery.py",
+        old="purse = replace(swarm.purse, reserved=NOTHING, open=0)",
+        new="purse = swarm.purse",
+        breaks="I46 Founded: nothing under way",
+    ),
+    Bug(
+        name="captures-never-go",
+        file="policy/capturing.py",
+        old="[: -KEPT[kind]]",
+        new="[: -KEPT[kind] - 1]",
+        breaks="I29 Bounds: ten stay",
+    ),
+    Bug(
+        name="sqlite-capture-parts-unnoted",
+        file="drivers/sqlite/captures.py",
+        old="[(*key, digest) for digest in sorted(set(parts))],",
+        new="[],",
+        breaks="I31 Retention: the parts of a capture",
+    ),
+    Bug(
+        name="redis-capture-parts-unnoted",
+        file="drivers/redis/functions/64_state.lua",
+        old="'skep:users:' .. digest, id .. '@' .. name)\n    redis.call('ZREM'",
+        new="'skep:nobody', name)\n    redis.call('ZREM'",
+        breaks="I31 Retention: the parts of a capture",
+    ),
+    Bug(
+        name="redis-captures-outlive-their-swarm",
+        file="drivers/redis/functions/35_keeping.lua",
+        old="  states.forget(id)\n",
+        new="",
+        breaks="I31 Retention: a capture goes with its swarm",
+    ),
+    Bug(
+        name="redis-rebuilt-without-its-edges",
+        file="drivers/redis/functions/64_state.lua",
+        old="if down[3] then redis.call('ZADD'",
+        new="if false then redis.call('ZADD'",
+        breaks="I2 Readiness",
+    ),
+    Bug(
+        name="sqlite-rebuilt-in-another-order",
+        file="drivers/sqlite/laying.py",
+        old="    _renumber(changes, sheet, numbers)\n",
+        new="    _renumber(changes, sheet, {key: n + 1_000 for key, n in numbers.items()})\n",
+        breaks="I3 Edge once",
+    ),
     # --- elections ---
     Bug(
         name="term-not-grown",
@@ -1139,7 +1262,10 @@ BUGS: Final[tuple[Bug, ...]] = (
         name="lua-cancel-spares-what-runs",
         file="drivers/redis/functions/70_steering.lua",
         old="    if status and not TERMINAL[status] then\n      local member",
-        new="    if status and not TERMINAL[status] and status ~= 'running' then\n      local member",
+        new=(
+            "    if status and not TERMINAL[status] and status ~= 'running' then\n"
+            "      local member"
+        ),
         breaks="I27 Cancel",
     ),
     Bug(

@@ -8,15 +8,18 @@ from skep.drivers.memory import MemoryStore
 from skep.hive.snapshots import Snapshots
 from skep.hive.state import SwarmState
 from skep.policy.capturing import SNAPSHOT_EVERY_S
+from skep.policy.confidence import confidence, facts_of
+from skep.policy.recovery import rebuilt
 from skep.records.capture import CAPTURES_KEPT, CaptureKind, Part
 from skep.records.capture_errors import CaptureNotFound, CaptureUnusable
 from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.step import StepVerdict
 from skep.records.swarm import SwarmMove
 from skep.records.values import blob_digest
-from skep.testing.acts import claim_one, steer, submit, succeed
+from skep.testing.acts import claim_one, steer, submit, succeed, write
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
-from skep.testing.samples import addition, chain, many, task
+from skep.testing.samples import addition, chain, intent, many, record, task
 
 SNAPSHOT, CHECKPOINT = CaptureKind.SNAPSHOT, CaptureKind.CHECKPOINT
 
@@ -73,6 +76,45 @@ async def test_a_damaged_capture_is_passed_over(store: MemoryStore, state: Swarm
     assert (result.source, result.capture) == (CHECKPOINT, 1)
     with pytest.raises(CaptureUnusable):
         await state.image("s", CHECKPOINT, broken.number)
+
+
+async def test_a_journal_that_is_left_is_used(store: MemoryStore, state: SwarmState) -> None:
+    """An answer recorded after the point is found again where the store knows whose it was."""
+    await submit(store, "s", task("a"))
+    await state.create_checkpoint("s")
+    grant = await claim_one(store)
+    await write(store, intent(grant.token))
+    await write(store, record(grant.token, value="paid"))
+    await store.forget_tasks([TaskRef(swarm=SwarmId("s"), key=TaskKey("a"))])
+
+    result = await state.recover("s")
+
+    again = await claim_one(store)
+    found = await write(store, intent(again.token, name="j"))
+    assert (found.verdict, result.redone) == (StepVerdict.FOUND, ())
+
+
+async def test_answers_that_are_gone_are_counted(store: MemoryStore, state: SwarmState) -> None:
+    """A task that has to make its calls again is named, with how many answers are gone."""
+    await submit(store, "s", task("a"))
+    await state.create_checkpoint("s")
+    grant = await claim_one(store)
+    await write(store, intent(grant.token))
+    await write(store, record(grant.token, value="paid"))
+    await store.forget_tasks([TaskRef(swarm=SwarmId("s"), key=TaskKey("a"))])
+    live = replace(await store.states.image(SwarmId("s")), loose=())
+    point = await state.image("s", CHECKPOINT, 1)
+
+    result = rebuilt(live, point, source="checkpoint/1", at=0.0)
+
+    assert [note.note for note in result.notes] == ["1 recorded answers after the point are gone"]
+    facts = facts_of(live, point, result)
+    assert [(fact.name, fact.share) for fact in facts] == [
+        ("freshness", 1.0),
+        ("definitions", 1.0),
+        ("attempts", 0.0),
+    ]
+    assert confidence(facts) == 0.8
 
 
 async def test_statistics_count_what_was_done(state: SwarmState) -> None:
