@@ -806,7 +806,7 @@ BUGS: Final[tuple[Bug, ...]] = (
     Bug(
         name="lua-mail-full-inbox-takes-more",
         file="drivers/redis/functions/58_mail.lua",
-        old="  if tonumber(held or 0) >= INBOX_MAX then return {'FULL'} end\n",
+        old="  if mail.held(ctx, ask.swarm, ask.agent, 0) >= INBOX_MAX then return {'FULL'} end\n",
         new="",
         breaks="I29 Bounds: a full inbox refuses",
     ),

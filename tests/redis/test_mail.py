@@ -113,7 +113,7 @@ async def test_large_batches_are_sent_in_pieces(store: RedisStore) -> None:
     many = [message(f"m{n}", sender=f"a{n}") for n in range(2 * BATCH + 3)]
 
     numbers = await send(store, *many)
-    found = [each for _ in range(3) for each in await take(store)]
+    found = [each for _ in range(5) for each in await take(store)]
     verdicts = await acknowledge(store, *found)
 
     assert numbers == sorted(numbers)

@@ -98,7 +98,7 @@ MESSAGE_REASON_CHARS_MAX: Final = 1_000
 INBOX_MAX: Final = 10_000
 """Messages in one inbox that nobody has acknowledged, the dead ones included."""
 
-TAKE_MAX: Final = 64
+TAKE_MAX: Final = 256
 """Messages taken by one call."""
 
 RECEIVERS_MAX: Final = 1_000

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any, Final
 
-from skep.drivers.redis.answers import Fields
 from skep.drivers.redis.life import FileUnproved
 from skep.drivers.redis.ports import CLAIM_TRIES, Desk
 from skep.policy.mailing import (
@@ -44,10 +43,19 @@ from skep.records.message import (
     ref_of,
 )
 from skep.records.swarm import SwarmStatus
-from skep.records.values import Json, canonical, parsed
+from skep.records.values import canonical, digest_of
 
-BATCH: Final = 64
+BATCH: Final = 128
 """Messages, tokens or returns in one call."""
+
+END: Final = "\0"
+"""What ends a field where JSON would take too long: no name and no reason has it."""
+
+POST_FIELDS: Final = (
+    *("agent", "sender", "id", "digest", "priority", "ttl_s", "sent_at"),
+    *("state", "tries", "nonce", "due_at", "expires_at", "ended_at", "reason"),
+)
+"""Where a message stands, as `mail.write` of functions/58_mail.lua writes it."""
 
 
 class RedisMailbox:
@@ -78,19 +86,19 @@ class RedisMailbox:
         inboxes = canonical([[to.swarm, to.agent] for to in receivers])
 
         async def look() -> list[Delivery]:
-            nonces = [self._desk.chance.nonce() for _ in range(min(limit, TAKE_MAX))]
-            return await self._taken(len(nonces), lease_s, inboxes, *nonces)
+            nonce = self._desk.chance.nonce()
+            return await self._taken(min(limit, TAKE_MAX), lease_s, inboxes, nonce)
 
         return await self._desk.watch.until(bool, look, topic=MAIL_TOPIC, patience_s=patience_s)
 
     async def renew(self, tokens: Sequence[MailToken], *, lease_s: float) -> Sequence[MailVerdict]:
         """See `ports.mailbox.Mailbox.renew`."""
-        told = [canonical(_token(token)) for token in tokens]
+        told = [*map(_token, tokens)]
         return [verdict async for verdict in self._judged("renew_mail", told, lease_s)]
 
     async def acknowledge(self, tokens: Sequence[MailToken]) -> Sequence[MailVerdict]:
         """See `ports.mailbox.Mailbox.acknowledge`."""
-        told = [canonical(_token(token)) for token in tokens]
+        told = [*map(_token, tokens)]
         return [verdict async for verdict in self._judged("acknowledge", told)]
 
     async def give_back(self, returns: Sequence[Return]) -> Sequence[MailVerdict]:
@@ -132,7 +140,10 @@ class RedisMailbox:
     async def _sent(self, messages: Sequence[Message]) -> AsyncIterator[Postmark | SkepError]:
         for start in range(0, len(messages), BATCH):
             piece = messages[start : start + BATCH]
-            told = [word for message in piece for word in (_ask(message), message.text)]
+            texts = [message.text for message in piece]
+            told = [
+                word for pair in zip(piece, texts, strict=True) for word in (_ask(*pair), pair[1])
+            ]
             for row, message in zip(await self._desk.call("send", *told), piece, strict=True):
                 yield _answer(row, message)
 
@@ -170,32 +181,27 @@ def _channel(swarm: SwarmId) -> str:
     return f"{OWN_CHANNEL}{swarm}"
 
 
-def _ask(message: Message) -> str:
-    """What the function looks at of a message."""
-    return canonical(
-        {
-            "swarm": message.to.swarm,
-            "agent": message.to.agent,
-            "sender": str(message.sender),
-            "id": message.id,
-            "digest": message.digest,
-            "priority": message.priority,
-            "ttl_s": repr(float(message.ttl_s)) if message.ttl_s is not None else "",
-            "blobs": list[Json](digests_in(message)),
-            "channels": list[Json](channels_of(message)),
-            "told": announcement_of(message),
-        }
+def _ask(message: Message, text: str) -> str:
+    """What the function looks at of a message, which `text` is as it is kept: see `mail.asked`."""
+    ttl_s = repr(float(message.ttl_s)) if message.ttl_s is not None else ""
+    words = (
+        message.to.swarm,
+        ",".join(digests_in(message)),
+        ",".join(channels_of(message)),
+        announcement_of(message),
+        message.to.agent,
+        str(message.sender),
+        message.id,
+        digest_of(text),
+        str(message.priority),
+        ttl_s,
     )
+    return END.join(words) + END
 
 
-def _token(token: MailToken) -> dict[str, Json]:
-    return {
-        "incarnation": token.incarnation,
-        "swarm": token.ref.to.swarm,
-        "agent": token.ref.to.agent,
-        "id": token.ref.id,
-        "nonce": token.nonce,
-    }
+def _token(token: MailToken) -> str:
+    to = token.ref.to
+    return END.join((to.swarm, token.incarnation, to.agent, token.ref.id, token.nonce, ""))
 
 
 def _return_ask(returned: Return) -> str:
@@ -241,7 +247,7 @@ def _delivery(row: Sequence[Any], *, incarnation: str) -> Delivery:
 
 def _posted(row: Sequence[str]) -> Posted:
     number, stands, text = row
-    fields: Fields = parsed(stands)  # pyright: ignore[reportAssignmentType] - written by `write`
+    fields = dict(zip(POST_FIELDS, stands.split(END), strict=False))
     return Posted(
         number=int(number),
         message=message_from(text, sent_at=float(fields["sent_at"])),

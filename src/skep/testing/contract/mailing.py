@@ -288,7 +288,7 @@ class TakingContract:
     async def test_a_call_takes_no_more_than_asked(self, store: InspectableStore) -> None:
         """The limit holds over all inboxes, and so does TAKE_MAX."""
         await inboxes(store, "s", "t")
-        many = [message(f"m{n:03}", to=to, sender=f"x{n}") for to in "st" for n in range(40)]
+        many = [message(f"m{n:03}", to=to, sender=f"x{n}") for to in "st" for n in range(140)]
         await send(store, *many)
 
         assert ids(await take(store, "s", "t", limit=3)) == ["m000", "m001", "m002"]

@@ -1,7 +1,7 @@
 -- Messages. Of each swarm that was ever sent one there are, under `swarm:<id>:mail`:
 --
 -- (itself)  hash   number -> the message as JSON, which nothing here reads
--- :post     hash   number -> where it stands, as JSON (`write`)
+-- :post     hash   number -> where it stands, in fields that end with a zero byte (`write`)
 -- :ids      hash   agent/id -> number
 -- :all      zset   every number
 -- :lines    zset   agent, sender, number of the undelivered ones: who comes first in the order of
@@ -18,8 +18,29 @@
 -- reads for a thousand swarms asks once. Parts of the members of `lines` and `heads` end with a zero
 -- byte, which no name has.
 
-function mail.key(id, part) return base(id) .. ':mail:' .. part end
-function mail.place(n) return string.format('%016.0f', n) end
+-- The names of keys are made once for a swarm, as long as few have mail.
+local names, named = {}, 0
+
+function mail.key(id, part)
+  local of = names[id]
+  if not of then
+    if named >= 1000 then names, named = {}, 0 end
+    of = {}
+    names[id], named = of, named + 1
+  end
+  local name = of[part]
+  if not name then
+    name = base(id) .. ':mail:' .. part
+    of[part] = name
+  end
+  return name
+end
+
+function mail.place(n) return string.format('%016d', n) end
+function mail.field(n) return string.format('%d', n) end
+-- Moments as scores: whole microseconds, which Redis keeps as integers in small sets. Fractions it
+-- would keep as text there, and read again at each comparison.
+function mail.score(moment) return string.format('%d', moment * 1000000 + 0.5) end
 function mail.member(m) return mail.place(m.n) .. '/' .. m.swarm end
 function mail.line(m) return m.agent .. '\0' .. m.sender .. '\0' end
 function mail.rank(m) return m.agent .. '\0' .. (9 - m.priority) .. mail.place(m.n) end
@@ -28,29 +49,97 @@ function mail.first_in(key, prefix, limit)
   return redis.call('ZRANGEBYLEX', key, '[' .. prefix, '[' .. prefix .. '\255', 'LIMIT', 0, limit)
 end
 
-function mail.find(id, n)
-  local row = redis.call('HGET', mail.key(id, 'post'), tostring(n))
-  if not row then return nil end
-  local m = cjson.decode(row)
-  m.swarm, m.n = id, tonumber(n)
-  return m
+-- What never changes of a message stands in front, and is written as it was read. POST_FIELDS of
+-- mailbox.py are the same. Every field ends with a zero byte, which `struct` reads at once.
+local POST = 'ssssssssssssss'
+
+function mail.parse(id, n, row)
+  local agent, sender, name, digest, priority, ttl_s, sent_at, state, tries, nonce, due_at,
+    expires_at, ended_at, reason = struct.unpack(POST, row)
+  local fixed = #agent + #sender + #name + #digest + #priority + #ttl_s + #sent_at + 7
+  return {
+    swarm = id, n = tonumber(n), fixed = string.sub(row, 1, fixed), agent = agent, sender = sender,
+    id = name, digest = digest, priority = priority, ttl_s = ttl_s, sent_at = sent_at, state = state,
+    tries = tonumber(tries), nonce = nonce, due_at = due_at, expires_at = expires_at,
+    ended_at = ended_at, reason = reason
+  }
 end
+
+local function part_of(of, id)
+  local part = of[id] or {}
+  of[id] = part
+  return part
+end
+
+-- Read what an operation will look at of one swarm, all of it by one call: fields of a hash into
+-- what is known of it, where what is not there stands as false.
+local function fetch(id, part, fields, known, read)
+  local asked = {}
+  for _, field in ipairs(fields) do
+    if known[field] == nil then
+      asked[#asked + 1] = field
+      known[field] = false
+    end
+  end
+  if #asked == 0 then return end
+  for i, row in ipairs(redis.call('HMGET', mail.key(id, part), unpack(asked))) do
+    if row then known[asked[i]] = read and read(id, asked[i], row) or row end
+  end
+end
+
+-- Where messages stand by their numbers; each is read once in an operation, and written by `flush`.
+function mail.fetch(ctx, id, numbers)
+  local known = part_of(ctx.posts, id)
+  fetch(id, 'post', numbers, known, mail.parse)
+  return known
+end
+
+function mail.find(ctx, id, n) return mail.fetch(ctx, id, {n})[n] or nil end
+
+-- The numbers of messages by <agent>/<id>.
+function mail.numbers(ctx, id, ids)
+  local known = part_of(ctx.ids, id)
+  fetch(id, 'ids', ids, known)
+  return known
+end
+
+function mail.number(ctx, id, name) return mail.numbers(ctx, id, {name})[name] or nil end
 
 function mail.write(ctx, m)
   ctx.touched[m.swarm] = true
-  redis.call('HSET', mail.key(m.swarm, 'post'), num(m.n), cjson.encode({
-    agent = m.agent, sender = m.sender, id = m.id, digest = m.digest, priority = m.priority,
-    ttl_s = m.ttl_s, state = m.state, tries = m.tries, nonce = m.nonce, reason = m.reason,
-    due_at = m.due_at, sent_at = m.sent_at, expires_at = m.expires_at, ended_at = m.ended_at
-  }))
+  part_of(ctx.dirty, m.swarm)[mail.field(m.n)] = m
+end
+
+-- Remove a message that is over.
+function mail.drop(ctx, m)
+  local n = mail.field(m.n)
+  redis.call('ZREM', mail.key(m.swarm, 'all'), n)
+  redis.call('HDEL', mail.key(m.swarm, 'post'), n)
+  redis.call('HDEL', base(m.swarm) .. ':mail', n)
+  part_of(ctx.dirty, m.swarm)[n] = nil
+  part_of(ctx.posts, m.swarm)[n] = false
+end
+
+function mail.row(m)
+  return m.fixed .. m.state .. '\0' .. m.tries .. '\0' .. m.nonce .. '\0' .. m.due_at .. '\0'
+    .. m.expires_at .. '\0' .. m.ended_at .. '\0' .. m.reason .. '\0'
+end
+
+function mail.flush(ctx)
+  for id, rows in pairs(ctx.dirty) do
+    for n, m in pairs(rows) do
+      later(ctx, 'HSET', mail.key(id, 'post'), n, mail.row(m))
+    end
+  end
+  ctx.dirty = {}
 end
 
 -- Put the head of a line where it is looked for.
 function mail.head(ctx, m)
   if m.state == 'taken' then
-    redis.call('ZADD', mail.key(m.swarm, 'takes'), m.due_at, num(m.n))
+    redis.call('ZADD', mail.key(m.swarm, 'takes'), mail.score(m.due_at), mail.field(m.n))
   elseif tonumber(m.due_at) > ctx.at then
-    redis.call('ZADD', mail.key(m.swarm, 'rests'), m.due_at, num(m.n))
+    redis.call('ZADD', mail.key(m.swarm, 'rests'), mail.score(m.due_at), mail.field(m.n))
   else
     redis.call('ZADD', mail.key(m.swarm, 'heads'), 0, mail.rank(m))
     ctx.rung[base(m.swarm)] = ctx.rung[base(m.swarm)] or '{}'
@@ -58,9 +147,9 @@ function mail.head(ctx, m)
 end
 
 function mail.unhead(m)
-  if m.state == 'taken' and redis.call('ZREM', mail.key(m.swarm, 'takes'), num(m.n)) == 1 then return end
+  if m.state == 'taken' and redis.call('ZREM', mail.key(m.swarm, 'takes'), mail.field(m.n)) == 1 then return end
   if redis.call('ZREM', mail.key(m.swarm, 'heads'), mail.rank(m)) == 1 then return end
-  redis.call('ZREM', mail.key(m.swarm, 'rests'), num(m.n))
+  redis.call('ZREM', mail.key(m.swarm, 'rests'), mail.field(m.n))
 end
 
 function mail.first(m)
@@ -70,8 +159,10 @@ end
 
 function mail.queue(ctx, m)
   redis.call('ZADD', mail.key(m.swarm, 'lines'), 0, mail.line(m) .. mail.place(m.n))
-  redis.call('ZADD', mail.key(m.swarm, 'all'), m.n, num(m.n))
-  redis.call('HSET', mail.key(m.swarm, 'ids'), m.agent .. '/' .. m.id, num(m.n))
+  later(ctx, 'ZADD', mail.key(m.swarm, 'all'), m.n, mail.field(m.n))
+  later(ctx, 'HSET', mail.key(m.swarm, 'ids'), m.agent .. '/' .. m.id, mail.field(m.n))
+  part_of(ctx.ids, m.swarm)[m.agent .. '/' .. m.id] = mail.field(m.n)
+  part_of(ctx.posts, m.swarm)[mail.field(m.n)] = m
   mail.outlive(m)
   mail.write(ctx, m)
   if mail.first(m) == m.n then mail.head(ctx, m) end
@@ -87,15 +178,15 @@ end
 
 -- Take a message out of its line, and let the next one of its sender be taken.
 function mail.finish(ctx, m, state, reason)
-  local was_first = mail.first(m) == m.n
+  -- Only the first of a line is ever with a reader.
+  local was_first = m.state == 'taken' or mail.first(m) == m.n
   redis.call('ZREM', mail.key(m.swarm, 'lines'), mail.line(m) .. mail.place(m.n))
   if m.expires_at ~= '' then redis.call('ZREM', 'skep:mail:mortal', mail.member(m)) end
   if was_first then mail.unhead(m) end
   m.state, m.due_at, m.ended_at, m.reason = state, '0', ctx.stamp, reason
   if state == 'acknowledged' then
-    local held = mail.key(m.swarm, 'held')
-    if redis.call('HINCRBY', held, m.agent, -1) == 0 then redis.call('HDEL', held, m.agent) end
-    redis.call('ZADD', mail.key(m.swarm, 'past'), m.ended_at, mail.place(m.n))
+    mail.held(ctx, m.swarm, m.agent, -1)
+    redis.call('ZADD', mail.key(m.swarm, 'past'), mail.score(ctx.at), mail.place(m.n))
   else
     m.nonce = ''
     redis.call('ZADD', 'skep:mail:dead', m.n, mail.member(m))
@@ -103,12 +194,21 @@ function mail.finish(ctx, m, state, reason)
   mail.write(ctx, m)
   ctx.did = true
   local after = was_first and mail.first(m)
-  if after then mail.head(ctx, mail.find(m.swarm, num(after))) end
+  if after then mail.head(ctx, mail.find(ctx, m.swarm, mail.field(after))) end
+end
+
+-- Write at once, for whoever reads it in the same operation.
+function mail.flush_now(ctx)
+  for id, rows in pairs(ctx.dirty) do
+    ctx.dirty[id] = nil
+    for n, m in pairs(rows) do redis.call('HSET', mail.key(id, 'post'), n, mail.row(m)) end
+  end
 end
 
 function mail.begin(now)
   local ctx = begin(now)
-  ctx.rung, ctx.touched, ctx.statuses, ctx.did = {}, {}, {}, false
+  ctx.rung, ctx.touched, ctx.statuses, ctx.held, ctx.did = {}, {}, {}, {}, false
+  ctx.posts, ctx.ids, ctx.dirty = {}, {}, {}
   return ctx
 end
 
@@ -116,19 +216,24 @@ function mail.earliest(id, part)
   return tonumber(redis.call('ZRANGE', mail.key(id, part), 0, 0, 'WITHSCORES')[2])
 end
 
--- Put down when the first head of each swarm that was touched can be taken.
+-- Put down when the first head of each swarm that was touched can be taken, in as few calls as can be.
 function mail.note_next(ctx)
+  local noted, gone = {}, {}
   for id in pairs(ctx.touched) do
-    local rests, takes = mail.earliest(id, 'rests'), mail.earliest(id, 'takes')
     if redis.call('EXISTS', mail.key(id, 'heads')) == 1 then
-      redis.call('ZADD', 'skep:mail:next', 0, id)
-    elseif rests or takes then
-      redis.call('ZADD', 'skep:mail:next', num(math.min(rests or takes, takes or rests)), id)
+      noted[#noted + 1], noted[#noted + 2] = 0, id
     else
-      redis.call('ZREM', 'skep:mail:next', id)
+      local rests, takes = mail.earliest(id, 'rests'), mail.earliest(id, 'takes')
+      if rests or takes then
+        noted[#noted + 1], noted[#noted + 2] = string.format('%d', math.min(rests or takes, takes or rests)), id
+      else
+        gone[#gone + 1] = id
+      end
     end
   end
   ctx.touched = {}
+  if #noted > 0 then redis.call('ZADD', 'skep:mail:next', unpack(noted)) end
+  if #gone > 0 then redis.call('ZREM', 'skep:mail:next', unpack(gone)) end
 end
 
 -- The inboxes, of those named, of whose swarms something can be taken now.
@@ -136,12 +241,33 @@ function mail.promising(ctx, inboxes)
   local asked, found = {'ZMSCORE', 'skep:mail:next'}, {}
   for _, to in ipairs(inboxes) do asked[#asked + 1] = to[1] end
   if #inboxes == 0 then return found end
+  local now = tonumber(mail.score(ctx.at))
   for i, at in ipairs(redis.call(unpack(asked))) do
     at = at and tonumber(at)
     -- Further away than a lease can be: a long rest, or written before the clock was set back.
-    if at and (at <= ctx.at or at > ctx.at + 2 * LEASE_S_MAX) then found[#found + 1] = inboxes[i] end
+    if at and (at <= now or at > now + 2000000 * LEASE_S_MAX) then found[#found + 1] = inboxes[i] end
   end
   return found
+end
+
+-- How many messages of an inbox nobody has acknowledged, with so many more; written by `done`.
+function mail.held(ctx, id, agent, more)
+  local of = ctx.held[id] or {}
+  ctx.held[id] = of
+  of[agent] = (of[agent] or tonumber(redis.call('HGET', mail.key(id, 'held'), agent) or 0)) + more
+  return of[agent]
+end
+
+function mail.write_held(ctx)
+  for id, of in pairs(ctx.held) do
+    for agent, count in pairs(of) do
+      if count > 0 then
+        redis.call('HSET', mail.key(id, 'held'), agent, count)
+      else
+        redis.call('HDEL', mail.key(id, 'held'), agent)
+      end
+    end
+  end
 end
 
 -- Announce what came, and end the operation; one that did nothing leaves no mark.
@@ -149,6 +275,8 @@ function mail.done(ctx, answer)
   mail.note_next(ctx)
   for channel, told in pairs(ctx.rung) do redis.call('PUBLISH', channel, told) end
   if not ctx.did then return answer end
+  mail.write_held(ctx)
+  mail.flush(ctx)
   return finish(ctx, answer)
 end
 
@@ -157,7 +285,7 @@ function mail.bury(ctx)
   local over = redis.call('ZRANGEBYSCORE', 'skep:mail:mortal', '-inf', ctx.stamp, 'LIMIT', 0, BURIED_MAX)
   for _, member in ipairs(over) do
     local n, id = string.match(member, '^(%d+)/(.*)$')
-    mail.finish(ctx, mail.find(id, num(tonumber(n))), 'dead', MAIL_EXPIRED)
+    mail.finish(ctx, mail.find(ctx, id, mail.field(tonumber(n))), 'dead', MAIL_EXPIRED)
   end
 end
 
@@ -168,13 +296,11 @@ function mail.trim(ctx, id)
     local oldest = redis.call('ZRANGE', past, 0, 0, 'WITHSCORES')
     if not oldest[1] then return end
     local is_long = redis.call('ZCARD', past) > MESSAGES_KEPT_MAX
-    if not is_long and tonumber(oldest[2]) > ctx.at - MESSAGES_KEPT_S then return end
-    local n = num(tonumber(oldest[1]))
-    local m = mail.find(id, n)
+    if not is_long and tonumber(oldest[2]) > tonumber(mail.score(ctx.at - MESSAGES_KEPT_S)) then return end
+    local n = mail.field(tonumber(oldest[1]))
+    local m = mail.find(ctx, id, n)
     redis.call('ZREM', past, oldest[1])
-    redis.call('ZREM', mail.key(id, 'all'), n)
-    redis.call('HDEL', mail.key(id, 'post'), n)
-    redis.call('HDEL', base(id) .. ':mail', n)
+    mail.drop(ctx, m)
     redis.call('HDEL', mail.key(id, 'ids'), m.agent .. '/' .. m.id)
     ctx.did = true
   end
@@ -193,14 +319,13 @@ end
 function mail.index(side, id)
   local rows, last = redis.call('HGETALL', side .. mail.key(id, 'post')), side .. 'skep:mail:last'
   for i = 1, #rows, 2 do
-    local m = cjson.decode(rows[i + 1])
-    m.swarm, m.n = id, tonumber(rows[i])
+    local m = mail.parse(id, rows[i], rows[i + 1])
     if m.state == 'dead' then redis.call('ZADD', side .. 'skep:mail:dead', m.n, mail.member(m)) end
     if m.expires_at ~= '' and m.ended_at == '' then
       redis.call('ZADD', side .. 'skep:mail:mortal', m.expires_at, mail.member(m))
     end
     if m.ended_at == '' then redis.call('ZADD', side .. 'skep:mail:next', 0, id) end
-    if m.n > tonumber(redis.call('GET', last) or 0) then redis.call('SET', last, num(m.n)) end
+    if m.n > tonumber(redis.call('GET', last) or 0) then redis.call('SET', last, mail.field(m.n)) end
   end
 end
 
@@ -216,60 +341,78 @@ end
 function mail.send_one(ctx, ask, body)
   local status = mail.status(ctx, ask.swarm)
   if not status then return {'NOSWARM'} end
-  local known = redis.call('HGET', mail.key(ask.swarm, 'ids'), ask.agent .. '/' .. ask.id)
+  local known = mail.number(ctx, ask.swarm, ask.agent .. '/' .. ask.id)
   if known then
-    local same = mail.find(ask.swarm, known).digest == ask.digest
+    local same = mail.find(ctx, ask.swarm, known).digest == ask.digest
     return {same and 'ALREADY' or 'CONFLICT', known}
   end
   if ENDED[status] then return {'CLOSED', status} end
-  local absent = missing(ask.blobs)
+  local absent = ask.blobs and missing(ask.blobs)
   if absent then return {'MISSING', absent} end
-  local held = redis.call('HGET', mail.key(ask.swarm, 'held'), ask.agent)
-  if tonumber(held or 0) >= INBOX_MAX then return {'FULL'} end
+  if mail.held(ctx, ask.swarm, ask.agent, 0) >= INBOX_MAX then return {'FULL'} end
   refer(ask.swarm, ask.blobs)
   local m = {
-    swarm = ask.swarm, agent = ask.agent, sender = ask.sender, id = ask.id, digest = ask.digest,
-    priority = ask.priority, ttl_s = ask.ttl_s, n = redis.call('INCR', 'skep:mail:last'),
-    state = 'waiting', tries = 0, nonce = '', reason = '', due_at = '0', sent_at = ctx.stamp,
+    swarm = ask.swarm, agent = ask.agent, sender = ask.sender, id = ask.id, priority = ask.priority,
+    n = redis.call('INCR', 'skep:mail:last'), fixed = ask.fixed .. ctx.stamp .. '\0',
+    state = 'waiting', tries = 0, nonce = '', reason = '', due_at = '0',
     expires_at = mail.expires(ctx, ask.ttl_s), ended_at = ''
   }
-  redis.call('HSET', base(m.swarm) .. ':mail', num(m.n), body)
-  redis.call('HINCRBY', mail.key(m.swarm, 'held'), m.agent, 1)
+  later(ctx, 'HSET', base(m.swarm) .. ':mail', mail.field(m.n), body)
+  mail.held(ctx, m.swarm, m.agent, 1)
   local own = ctx.rung[base(m.swarm)]
   mail.queue(ctx, m)
   ctx.rung[base(m.swarm)] = own  -- the channels of the message ring for it
   for _, channel in ipairs(ask.channels) do ctx.rung[channel] = ask.told end
   ctx.did = true
-  return {'OK', num(m.n)}
+  return {'OK', mail.field(m.n)}
 end
 
 function mail.expires(ctx, ttl_s)
   return ttl_s ~= '' and num(ctx.at + tonumber(ttl_s)) or ''
 end
 
--- ARGV: now, then each message as JSON of what is looked at here, and as it is to be kept.
+local ASK = 'ssssssssss'
+
+-- What is looked at of a message: its swarm, blobs, channels and announcement, then what is written
+-- down of it as `fixed`: agent, sender, id, digest, priority and time to live.
+function mail.asked(text)
+  local swarm, blobs, channels, told, agent, sender, id, digest, priority, ttl_s = struct.unpack(ASK, text)
+  local before = #swarm + #blobs + #channels + #told + 4
+  return {
+    swarm = swarm, blobs = blobs ~= '' and words_of(blobs, ',') or nil, told = told, agent = agent,
+    channels = words_of(channels, ','), sender = sender, id = id, digest = digest,
+    priority = priority, ttl_s = ttl_s, fixed = string.sub(text, before + 1)
+  }
+end
+
+-- ARGV: now, then of each message what is looked at here, and as it is to be kept.
 function mail.send(_, args)
   local ctx, answers, swarms = mail.begin(args[1]), {}, {}
   mail.bury(ctx)
+  local asks = {}
   for i = 2, #args, 2 do
-    local ask = cjson.decode(args[i])
-    answers[#answers + 1] = mail.send_one(ctx, ask, args[i + 1])
-    swarms[ask.swarm] = true
+    local ask = mail.asked(args[i])
+    asks[#asks + 1] = ask
+    local names = part_of(swarms, ask.swarm)
+    names[#names + 1] = ask.agent .. '/' .. ask.id
   end
+  for id, names in pairs(swarms) do mail.numbers(ctx, id, names) end
+  for i, ask in ipairs(asks) do answers[i] = mail.send_one(ctx, ask, args[2 * i + 1]) end
   for id in pairs(swarms) do mail.trim(ctx, id) end
   return mail.done(ctx, answers)
 end
 
 -- Let heads be taken again whose rest or lease is over; those given out for the last time are dead.
 function mail.wake(ctx, id)
+  if redis.call('EXISTS', mail.key(id, 'rests'), mail.key(id, 'takes')) == 0 then return end
   for part, longest in pairs({rests = SECONDS_MAX, takes = LEASE_S_MAX}) do
     local key = mail.key(id, part)
-    local due = redis.call('ZRANGEBYSCORE', key, '-inf', ctx.stamp)
+    local due = redis.call('ZRANGEBYSCORE', key, '-inf', mail.score(ctx.at))
     -- Further away than any can be: written before the clock was set back.
-    local far = redis.call('ZRANGEBYSCORE', key, '(' .. num(ctx.at + 2 * longest), '+inf')
+    local far = redis.call('ZRANGEBYSCORE', key, '(' .. mail.score(ctx.at + 2 * longest), '+inf')
     for _, n in ipairs(far) do due[#due + 1] = n end
     for _, n in ipairs(due) do
-      local m = mail.find(id, n)
+      local m = mail.find(ctx, id, n)
       if part == 'takes' and m.tries >= MESSAGE_TRIES_MAX then
         mail.finish(ctx, m, 'dead', MAIL_TRIED)
       else
@@ -281,7 +424,26 @@ function mail.wake(ctx, id)
   end
 end
 
--- ARGV: now, limit, lease_s, inboxes as JSON (swarm, agent each), then as many nonces as the limit.
+-- Give heads of one inbox to a reader.
+function mail.take_heads(ctx, id, heads, taken, lease)
+  if #heads == 0 then return end
+  local numbers, takes, until_then = {}, {}, mail.score(lease.due_at)
+  for i, member in ipairs(heads) do numbers[i] = mail.field(tonumber(string.sub(member, -16))) end
+  local posts, bodies = mail.fetch(ctx, id, numbers), redis.call('HMGET', base(id) .. ':mail', unpack(numbers))
+  redis.call('ZREM', mail.key(id, 'heads'), unpack(heads))
+  for i, n in ipairs(numbers) do
+    local m = posts[n]
+    m.state, m.tries, m.nonce, m.due_at = 'taken', m.tries + 1, lease.nonce .. '-' .. #taken, lease.due_at
+    takes[#takes + 1], takes[#takes + 2] = until_then, n
+    mail.outlive(m)
+    mail.write(ctx, m)
+    taken[#taken + 1] = {bodies[i], m.sent_at, m.tries, m.nonce}
+  end
+  redis.call('ZADD', mail.key(id, 'takes'), unpack(takes))
+  ctx.did = true
+end
+
+-- ARGV: now, limit, lease_s, inboxes as JSON (swarm, agent each), then a nonce, to which each gets its place.
 -- Answers {message, when it was sent, tries, nonce} each.
 function mail.take(_, args)
   if rewritten ~= arrived then return redis.error_reply('TORN the append-only file is not proved') end
@@ -295,26 +457,22 @@ function mail.take(_, args)
     if mail.status(ctx, id) then
       mail.wake(ctx, id)
       local heads = mail.first_in(mail.key(id, 'heads'), agent .. '\0', limit - #taken)
-      for _, member in ipairs(heads) do
-        local n = num(tonumber(string.sub(member, -16)))
-        local m = mail.find(id, n)
-        m.state, m.tries, m.nonce, m.due_at = 'taken', m.tries + 1, args[5 + #taken], due_at
-        redis.call('ZREM', mail.key(id, 'heads'), member)
-        mail.head(ctx, m)
-        mail.outlive(m)
-        mail.write(ctx, m)
-        ctx.did = true
-        taken[#taken + 1] = {redis.call('HGET', base(id) .. ':mail', n), m.sent_at, m.tries, m.nonce}
-      end
+      mail.take_heads(ctx, id, heads, taken, {due_at = due_at, nonce = args[5]})
     end
   end
   return mail.done(ctx, taken)
 end
 
+-- A token as it is sent: the swarm, then incarnation, agent, id and nonce.
+function mail.token(text)
+  local swarm, incarnation, agent, id, nonce = struct.unpack('sssss', text)
+  return {swarm = swarm, incarnation = incarnation, agent = agent, id = id, nonce = nonce}
+end
+
 -- The message that a token names, and what the token is worth.
 function mail.under(ctx, token)
-  local n = mail.status(ctx, token.swarm) and redis.call('HGET', mail.key(token.swarm, 'ids'), token.agent .. '/' .. token.id)
-  local m = n and mail.find(token.swarm, n)
+  local n = mail.status(ctx, token.swarm) and mail.number(ctx, token.swarm, token.agent .. '/' .. token.id)
+  local m = n and mail.find(ctx, token.swarm, n)
   if not m or m.state == 'dead' then return nil, 'lost' end
   if token.nonce == '' or token.nonce ~= m.nonce or token.incarnation ~= ctx.incarnation then return nil, 'lost' end
   if m.state == 'acknowledged' then return nil, 'already' end
@@ -329,11 +487,11 @@ function mail.seat(ctx, m)
   ctx.did = true
 end
 
--- ARGV: now, lease_s, then each token as JSON. Answers a verdict each.
+-- ARGV: now, lease_s, then each token. Answers a verdict each.
 function mail.renew(_, args)
   local ctx, verdicts = mail.begin(args[1]), {}
   for i = 3, #args do
-    local m, verdict = mail.under(ctx, cjson.decode(args[i]))
+    local m, verdict = mail.under(ctx, mail.token(args[i]))
     if m then
       m.due_at = num(ctx.at + math.min(tonumber(args[2]), LEASE_S_MAX))
       mail.unhead(m)
@@ -344,15 +502,24 @@ function mail.renew(_, args)
   return mail.done(ctx, verdicts)
 end
 
--- ARGV: now, then each token as JSON. Answers a verdict each.
+-- ARGV: now, then each token. Answers a verdict each.
 function mail.acknowledge(_, args)
-  local ctx, verdicts, swarms = mail.begin(args[1]), {}, {}
+  local ctx, verdicts, swarms, tokens = mail.begin(args[1]), {}, {}, {}
   for i = 2, #args do
-    local token = cjson.decode(args[i])
+    local token = mail.token(args[i])
+    tokens[#tokens + 1] = token
+    local names = part_of(swarms, token.swarm)
+    names[#names + 1] = token.agent .. '/' .. token.id
+  end
+  for id, names in pairs(swarms) do
+    local known, numbers = mail.numbers(ctx, id, names), {}
+    for _, name in ipairs(names) do numbers[#numbers + 1] = known[name] or nil end
+    mail.fetch(ctx, id, numbers)
+  end
+  for i, token in ipairs(tokens) do
     local m, verdict = mail.under(ctx, token)
     if m then mail.finish(ctx, m, 'acknowledged', '') end
-    swarms[token.swarm] = true
-    verdicts[#verdicts + 1] = verdict
+    verdicts[i] = verdict
   end
   for id in pairs(swarms) do mail.trim(ctx, id) end
   return mail.done(ctx, verdicts)
@@ -363,7 +530,7 @@ function mail.give_back(_, args)
   local ctx, verdicts = mail.begin(args[1]), {}
   for i = 2, #args do
     local back = cjson.decode(args[i])
-    local m, verdict = mail.under(ctx, back.token)
+    local m, verdict = mail.under(ctx, mail.token(back.token))
     if m and back.is_failure and m.tries >= MESSAGE_TRIES_MAX then
       mail.finish(ctx, m, 'dead', back.reason ~= '' and back.reason or MAIL_TRIED)
     elseif m then
@@ -383,17 +550,15 @@ function mail.replay(_, args)
   local ctx, answers = mail.begin(args[1]), {}
   for i = 2, #args do
     local id, agent, name = unpack(cjson.decode(args[i]))
-    local n = mail.status(ctx, id) and redis.call('HGET', mail.key(id, 'ids'), agent .. '/' .. name)
-    local m = n and mail.find(id, n)
+    local n = mail.status(ctx, id) and mail.number(ctx, id, agent .. '/' .. name)
+    local m = n and mail.find(ctx, id, n)
     if m and m.state == 'dead' then
       local body = redis.call('HGET', base(id) .. ':mail', n)
       redis.call('ZREM', 'skep:mail:dead', mail.member(m))
-      redis.call('ZREM', mail.key(id, 'all'), n)
-      redis.call('HDEL', mail.key(id, 'post'), n)
-      redis.call('HDEL', base(id) .. ':mail', n)
+      mail.drop(ctx, m)
       m.n, m.state, m.tries, m.reason = redis.call('INCR', 'skep:mail:last'), 'waiting', 0, ''
       m.ended_at, m.expires_at = '', mail.expires(ctx, m.ttl_s)
-      redis.call('HSET', base(id) .. ':mail', num(m.n), body)
+      redis.call('HSET', base(id) .. ':mail', mail.field(m.n), body)
       mail.queue(ctx, m)
       ctx.did = true
       answers[#answers + 1] = 'REPLAYED'
@@ -421,13 +586,14 @@ end
 function mail.dead(_, args)
   local ctx, found, limit, offset = mail.begin(args[1]), {}, tonumber(args[4]), 0
   mail.bury(ctx)
+  mail.flush_now(ctx)
   local below = args[3] == '+inf' and args[3] or '(' .. args[3]
   repeat
     local page = redis.call('ZREVRANGEBYSCORE', 'skep:mail:dead', below, '-inf', 'LIMIT', offset, limit)
     for _, member in ipairs(page) do
       local n, id = string.match(member, '^(%d+)/(.*)$')
       if #found < limit and (args[2] == '' or id == args[2]) then
-        found[#found + 1] = mail.shown(id, num(tonumber(n)))
+        found[#found + 1] = mail.shown(id, mail.field(tonumber(n)))
       end
     end
     offset = offset + #page
