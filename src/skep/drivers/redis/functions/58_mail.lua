@@ -352,7 +352,8 @@ function mail.send_one(ctx, ask, body)
   if mail.held(ctx, ask.swarm, ask.agent, 0) >= INBOX_MAX then return {'FULL'} end
   refer(ask.swarm, ask.blobs)
   local m = {
-    swarm = ask.swarm, agent = ask.agent, sender = ask.sender, id = ask.id, priority = ask.priority,
+    swarm = ask.swarm, agent = ask.agent, sender = ask.sender, id = ask.id, digest = ask.digest,
+    priority = ask.priority, ttl_s = ask.ttl_s, sent_at = ctx.stamp,
     n = redis.call('INCR', 'skep:mail:last'), fixed = ask.fixed .. ctx.stamp .. '\0',
     state = 'waiting', tries = 0, nonce = '', reason = '', due_at = '0',
     expires_at = mail.expires(ctx, ask.ttl_s), ended_at = ''
