@@ -174,7 +174,7 @@ async def _hive(
         )
 
 
-def _agent_for(roster: Roster, task: Mapping[str, Json]) -> tuple[str, AgentKind]:
+def _agent_for(roster: Roster, task: Mapping[str, object]) -> tuple[str, AgentKind]:
     """Name who does a task in words: whom it names, the only function agent here, a researcher."""
     named, own = task.get("agent"), roster.agents
     if named is None and len(own) == 1:

@@ -13,7 +13,7 @@ from skep.records.swarm import Mode, Strategy, SwarmRequest
 from skep.records.task import NORMAL_PRIORITY, PRIORITY_NAMES, AgentKind, TaskSpec
 from skep.records.values import Json, digest_of
 
-Choose: TypeAlias = Callable[[Mapping[str, Json]], tuple[str, AgentKind]]
+Choose: TypeAlias = Callable[[Mapping[str, object]], tuple[str, AgentKind]]
 """Names the agent for a task that is told of in words, and its kind."""
 
 KEY_DIGITS: Final = 12
@@ -31,7 +31,7 @@ class Asked(Spending, total=False):
     timeout_s: float | None
     workspace: str | None
     model: str | None
-    metadata: Mapping[str, Json]
+    metadata: Mapping[str, object]
     capabilities: tuple[str, ...]
 
 
@@ -59,7 +59,7 @@ def described(objective: str, **asked: Unpack[Asked]) -> SwarmRequest:
 
 
 def spec_of(
-    task: Mapping[str, Json], *, named: str, choose: Choose
+    task: Mapping[str, object], *, named: str, choose: Choose
 ) -> tuple[TaskSpec, tuple[str, ...]]:
     """Read a task in words, and what a swarm must be good at to take it by `capability`.
 
@@ -69,20 +69,20 @@ def spec_of(
     if not isinstance(description, str) or not description.strip():
         raise InvalidInput("A task has a description.")
     agent, kind = choose(task)
-    rest: dict[str, Json] = {name: task[name] for name in task.keys() - SAID}
-    default: Json = description if kind is AgentKind.FUNCTION else rest or None
+    rest = {name: task[name] for name in task.keys() - SAID}
+    default = description if kind is AgentKind.FUNCTION else rest or None
     spec = TaskSpec(
         key=TaskKey(str(task.get("key") or f"task-{digest_of(named)[:KEY_DIGITS]}")),
         agent=agent,
         kind=kind,
         title=description,
-        input=task.get("input", default),
+        input=cast("Json", task.get("input", default)),
         priority=priority_of(task.get("priority", NORMAL_PRIORITY)),
     )
     return spec, _names(task.get("capabilities", []))
 
 
-def priority_of(said: Json) -> int:
+def priority_of(said: object) -> int:
     """Read a priority, from 0 to 9 or by its name. Raises `InvalidInput`.
 
     >>> priority_of("high"), priority_of(3)
@@ -95,10 +95,10 @@ def priority_of(said: Json) -> int:
     raise InvalidInput(f"There is no priority {said!r}.", hint=f"Say {', '.join(PRIORITY_NAMES)}.")
 
 
-def _names(said: Json) -> tuple[str, ...]:
+def _names(said: object) -> tuple[str, ...]:
     if isinstance(said, str) or not isinstance(said, Sequence):
         raise InvalidInput("Capabilities are a list of names.")
-    return tuple(map(str, said))
+    return tuple(map(str, cast("Sequence[object]", said)))
 
 
 def _known(words: type[Strategy] | type[Mode], said: str) -> Strategy | Mode:

@@ -8,7 +8,7 @@ and nothing here needs a leader. Where the calls differ from the seed's, and why
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from typing_extensions import Unpack
 
@@ -116,21 +116,21 @@ class Coordination(Opened):
         """Have done with a swarm; see `SwarmRegistry.deregister`. Raises `SwarmNotFound`."""
         return await self.registry.deregister(swarm, outcome)
 
-    async def send_message(self, sender: str, to: str, message: Mapping[str, Json]) -> MessageId:
+    async def send_message(self, sender: str, to: str, message: Mapping[str, object]) -> MessageId:
         """Send `{"type": …, "data": …}` from one swarm to another, or to `swarm/agent`.
 
         Raises what `SwarmMessenger.send` does.
         """
         return await self.get_messenger(sender).send(to, *_letter(message))
 
-    async def broadcast(self, sender: str, message: Mapping[str, Json]) -> Broadcast:
+    async def broadcast(self, sender: str, message: Mapping[str, object]) -> Broadcast:
         """Send `{"type": …, "data": …}` to every live swarm but the sender."""
         return await self.get_messenger(sender).broadcast(*_letter(message))
 
     async def distribute_task(
         self,
         by: str,
-        task: TaskSpec | Mapping[str, Json],
+        task: TaskSpec | Mapping[str, object],
         *,
         strategy: Placement | str | None = None,
         command: str | None = None,
@@ -246,7 +246,7 @@ class Coordination(Opened):
         return SwarmState(store=self.store, clock=self.parts.clock, chance=self.registry.chance)
 
     def _meant(
-        self, task: TaskSpec | Mapping[str, Json], *, named: str
+        self, task: TaskSpec | Mapping[str, object], *, named: str
     ) -> tuple[TaskSpec, Sequence[str]]:
         if isinstance(task, TaskSpec):
             return task, sorted(task.capabilities)
@@ -267,8 +267,8 @@ class Coordination(Opened):
             await self.get_messenger(by).send(to, kind, told, id=name)
 
 
-def _letter(message: Mapping[str, Json]) -> tuple[str, Json]:
+def _letter(message: Mapping[str, object]) -> tuple[str, Json]:
     kind = message.get("type")
     if not isinstance(kind, str) or not kind:
         raise InvalidInput("A message has a type.", hint='Say {"type": "…", "data": …}.')
-    return kind, message.get("data")
+    return kind, cast("Json", message.get("data"))
