@@ -63,9 +63,8 @@ class MemoryMailbox:
         """See `ports.mailbox.Mailbox.send`."""
         with self._desk.change() as changes:
             _bury(changes)
-            answers = [_send(changes, message) for message in messages]
             _trim(changes, [message.to.swarm for message in messages])
-            return answers
+            return [_send(changes, message) for message in messages]
 
     async def take(
         self,

@@ -106,9 +106,8 @@ class SqliteMailbox:
 
 def _send(changes: Changes, *, messages: Sequence[Message]) -> list[Postmark | SkepError]:
     postroom.bury(changes)
-    answers = [postroom.send(changes, message) for message in messages]
     postroom.trim(changes, [message.to.swarm for message in messages])
-    return answers
+    return [postroom.send(changes, message) for message in messages]
 
 
 def _acknowledge(changes: Changes, *, tokens: Sequence[MailToken]) -> list[MailVerdict]:

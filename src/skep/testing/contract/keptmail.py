@@ -72,6 +72,20 @@ class KeptMailContract:
         assert ids(await mail_of(store)) == ["held", "new", "newer"]
         assert ids(await mail_of(store, "t")) == ["other"]
 
+    async def test_an_id_that_is_kept_no_longer_is_a_new_one_at_once(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """The first who sends under it is not answered for a message that goes with the answer."""
+        await inboxes(store)
+        await send(store, message("m"))
+        await acknowledge(store, *await take(store))
+        clock.advance(MESSAGES_KEPT_S + 1)
+
+        numbers = await send(store, message("m"))
+
+        assert await send(store, message("m")) == numbers
+        assert ids(await take(store)) == ["m"]
+
     async def test_messages_go_with_their_swarm(
         self, store: InspectableStore, clock: ManualClock
     ) -> None:

@@ -388,7 +388,7 @@ end
 
 -- ARGV: now, then of each message what is looked at here, and as it is to be kept.
 function mail.send(_, args)
-  local ctx, answers, swarms = mail.begin(args[1]), {}, {}
+  local ctx, answers, asks, swarms = mail.begin(args[1]), {}, {}, {}
   mail.bury(ctx)
   local asks = {}
   for i = 2, #args, 2 do
@@ -397,9 +397,10 @@ function mail.send(_, args)
     local names = part_of(swarms, ask.swarm)
     names[#names + 1] = ask.agent .. '/' .. ask.id
   end
+  -- First, so that an id that is known no longer is a new one, whoever asks first.
+  for id in pairs(swarms) do mail.trim(ctx, id) end
   for id, names in pairs(swarms) do mail.numbers(ctx, id, names) end
   for i, ask in ipairs(asks) do answers[i] = mail.send_one(ctx, ask, args[2 * i + 1]) end
-  for id in pairs(swarms) do mail.trim(ctx, id) end
   return mail.done(ctx, answers)
 end
 
