@@ -67,9 +67,10 @@ NEAR: Final = {
     "disputes": "Disputes",
     "pool": "Pool",
     "sharing": "Pool",
-    "placing": "Placing",
-    "placement": "Placing",
+    "placing": "Placing or Shifting",
+    "placement": "Placing or Shifting",
     "siting": "Placing",
+    "shifting": "Shifting",
     "mail": "Sending or Taking or Mail",
     "postroom": "Sending or Taking or Mail",
     "gates": "Rates or Places or Breakers or Rests",
@@ -589,6 +590,63 @@ BUGS: Final[tuple[Bug, ...]] = (
         old="    redis.call('HINCRBY', pool_key(a.pool), 'held', '-' .. a.amount)\n",
         new="",
         breaks="I51 Pools: what comes back is there for others",
+    ),
+    # --- moving what was placed ---
+    Bug(
+        name="moved-tasks-fail-their-swarm",
+        file="drivers/memory/changes.py",
+        old="and not is_moved(row.status, row.reason)",
+        new="and row.ref.swarm",
+        breaks="I50 Placement: a swarm does not fail for what it gave away",
+    ),
+    Bug(
+        name="moved-tasks-are-retried",
+        file="policy/reopening.py",
+        old="if not is_moved(task.status, task.reason)}",
+        new="if task.status}",
+        breaks="I50 Placement: what was moved is in one swarm",
+    ),
+    Bug(
+        name="tasks-moved-against-their-placement",
+        file="policy/placement.py",
+        old="    return choice.placement is Placement.LEAST_LOADED",
+        new="    return choice.placement is not Placement.CAPABILITY",
+        breaks="I50 Placement: by priority a task is where it was meant to be",
+    ),
+    Bug(
+        name="sqlite-begun-tasks-are-moved",
+        file="drivers/sqlite/shifting.py",
+        old="t.status = 'ready' AND t.attempt = 0 AND",
+        new="t.status = 'ready' AND",
+        breaks="I50 Placement: only what nobody began is moved",
+    ),
+    Bug(
+        name="sqlite-command-stays-behind",
+        file="drivers/sqlite/shifting.py",
+        old='sql = "UPDATE placed SET swarm = ?, told = ? WHERE command = ?"',
+        new='sql = "UPDATE placed SET swarm = ?, told = coalesce(told, ?) WHERE command = ?"',
+        breaks="I50 Placement: the command tells where a task is",
+    ),
+    Bug(
+        name="lua-moved-in-a-void-term",
+        file="drivers/redis/functions/63_placing.lua",
+        old="    if stale then return stale end\n    local answers = {}\n    for i = 3",
+        new="    if not args then return stale end\n    local answers = {}\n    for i = 3",
+        breaks="I14 Term: a shift under a void mandate is refused",
+    ),
+    Bug(
+        name="lua-moved-contents-left-behind",
+        file="drivers/redis/functions/63_placing.lua",
+        old="    return type(digest) == 'string' and {digest} or {}",
+        new="    return type(digest) == 'number' and {digest} or {}",
+        breaks="I31 Retention: a moved task refers to its content",
+    ),
+    Bug(
+        name="lua-moved-tasks-fail-their-swarm",
+        file="drivers/redis/functions/30_changes.lua",
+        old="    if is_bad and not placing.is_moved(row[1], row[2]) then",
+        new="    if is_bad then",
+        breaks="I50 Placement: a swarm does not fail for what it gave away",
     ),
     # --- placement ---
     Bug(
@@ -1262,10 +1320,8 @@ BUGS: Final[tuple[Bug, ...]] = (
         name="lua-cancel-spares-what-runs",
         file="drivers/redis/functions/70_steering.lua",
         old="    if status and not TERMINAL[status] then\n      local member",
-        new=(
-            "    if status and not TERMINAL[status] and status ~= 'running' then\n"
-            "      local member"
-        ),
+        new="    if status and not TERMINAL[status] and status ~= 'running' then\n"
+        "      local member",
         breaks="I27 Cancel",
     ),
     Bug(

@@ -202,6 +202,10 @@ class TestPlacing(contract.PlacingContract):
     """Finding a swarm for a task in the store."""
 
 
+class TestShifting(contract.ShiftingContract):
+    """Moving tasks of the store to swarms with free slots."""
+
+
 class TestPools(contract.PoolsContract):
     """Sharing what there is only so much of."""
 

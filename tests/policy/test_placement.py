@@ -1,14 +1,16 @@
 """Placement: whoever is chosen, nobody who fits comes before it, and everybody has their turn."""
 
 from collections import Counter
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skep.policy.placement import LOOKED_MAX, choose, may_take
+from skep.policy.placement import LOOKED_MAX, choose, may_take, rebalance
 from skep.records.ids import SwarmId
+from skep.records.limits import SHIFT_MAX
 from skep.records.placement import (
     Candidate,
     Choice,
@@ -22,6 +24,7 @@ from skep.testing.samples import distribution
 
 SKILLS = ("backend", "gpu", "text")
 ROUNDS = 3
+ROUNDS_MAX = 1_000
 
 skills = st.frozensets(st.sampled_from(SKILLS))
 
@@ -148,3 +151,36 @@ def test_what_nobody_has_is_named() -> None:
         choose(distribution("gpu", placement=Placement.CAPABILITY), [], last=None)
 
     assert "sealed=False" in refused.value.hint
+
+
+@given(fleet=fleets())
+def test_rebalancing_fills_free_slots_and_no_more(fleet: list[Candidate]) -> None:
+    """Nobody gives away what it has slots for, and nobody gets more than it has slots for."""
+    after = {each.swarm: each.busy for each in fleet}
+    slots = {each.swarm: each.slots for each in fleet}
+    for shift in rebalance(fleet):
+        assert 0 < shift.number <= SHIFT_MAX
+        after[shift.source] -= shift.number
+        after[shift.target] += shift.number
+        assert after[shift.source] >= slots[shift.source]
+        assert after[shift.target] <= slots[shift.target]
+
+    assert sum(after.values()) == sum(each.busy for each in fleet)
+
+
+@given(fleet=fleets())
+def test_rebalancing_comes_to_an_end(fleet: list[Candidate]) -> None:
+    """Done again and again it asks for nothing more, with nobody queueing beside free slots."""
+    for _ in range(ROUNDS_MAX):
+        shifts = rebalance(fleet)
+        if not shifts:
+            break
+        change = Counter[str]()
+        for shift in shifts:
+            change[shift.source] -= shift.number
+            change[shift.target] += shift.number
+        fleet = [replace(each, busy=each.busy + change[each.swarm]) for each in fleet]
+
+    has_queue = any(each.busy > each.slots for each in fleet)
+    has_room = any(each.busy < each.slots for each in fleet)
+    assert not (has_queue and has_room)

@@ -13,7 +13,7 @@ from typing import Final
 from skep.hive.caretaker import Caretaker
 from skep.hive.coordinator import ONCE_A_TERM, Duty
 from skep.hive.messenger import SwarmMessenger
-from skep.hive.sharing_duties import ConflictSettling, ResourceOptimising
+from skep.hive.sharing_duties import ConflictSettling, Rebalancing, ResourceOptimising
 from skep.policy.endings import is_stalled
 from skep.ports.store import Leases, Registry, Store
 from skep.records.leadership import Mandate
@@ -122,4 +122,5 @@ def everyday_duties(store: Store) -> Sequence[Duty]:
         HealthWatch(registry=store.registry),
         ResourceOptimising(pools=store.pools),
         ConflictSettling(disputes=store.disputes),
+        Rebalancing(placing=store.placing),
     )

@@ -14,15 +14,19 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from skep.policy.plans import check_capabilities, check_tasks
-from skep.records.errors import PlanRefused
+from skep.records.errors import InvalidInput, LimitExceeded, PlanRefused, SwarmClosed
 from skep.records.ids import SwarmId
-from skep.records.limits import PLAN_TASKS_MAX
-from skep.records.placement import Candidate, Choice, Distribution, Placement
+from skep.records.limits import PLAN_TASKS_MAX, SHIFT_MAX
+from skep.records.placement import Candidate, Choice, Distribution, Placement, Shift
 from skep.records.sharing_errors import NoSwarmFits
 from skep.records.swarm import SwarmRequest, SwarmStatus
+from skep.records.task import TaskStatus
 
 LOOKED_MAX: Final = 8
 """Swarms that a choice tells of, and that a driver shows of each crew."""
+
+MOVED: Final = "it was moved to swarm "
+"""How the reason begins for which a task is cancelled that another swarm has now."""
 
 Rank = Callable[[Candidate], tuple[float | str, ...]]
 
@@ -79,6 +83,16 @@ def choose(asked: Distribution, candidates: Iterable[Candidate], *, last: SwarmI
     )
 
 
+def by_load(candidates: Iterable[Candidate], *, heaviest: bool = False) -> list[Candidate]:
+    """Order open swarms by load, then by age; or the other way round."""
+    return sorted(candidates, key=_by_load, reverse=heaviest)
+
+
+def not_open(swarm: SwarmId, status: SwarmStatus) -> SwarmClosed:
+    """Say that a swarm takes no distributed tasks, nor gives any away."""
+    return SwarmClosed(f"Swarm {swarm} is {status}, and not open.")
+
+
 def no_swarm_fits(asked: Distribution, *, skills: frozenset[str]) -> NoSwarmFits:
     """Say that nobody can take a task; `skills` are all that the open swarms declared."""
     is_skilled = asked.placement is Placement.CAPABILITY
@@ -106,3 +120,53 @@ def _ranks(last: SwarmId | None) -> Mapping[Placement, Rank]:
         Placement.PRIORITY: lambda each: (-each.priority, each.load, each.swarm),
         Placement.ROUND_ROBIN: lambda each: (last is not None and each.swarm <= last, each.swarm),
     }
+
+
+def rebalance(candidates: Iterable[Candidate]) -> list[Shift]:
+    """Say what to move so that nobody queues where another one has free slots.
+
+    Only what a swarm has beyond its slots is moved, and only into free slots, so what was moved is
+    not moved again. The heaviest swarm gives first, to the lightest.
+
+    """
+    ranked = sorted(candidates, key=_by_load)
+    free = [(each, each.slots - each.busy) for each in ranked if each.busy < each.slots]
+    shifts = list[Shift]()
+    for source in reversed(ranked):
+        excess = source.busy - source.slots
+        while excess > 0 and free:
+            target, room = free.pop(0)
+            number = min(excess, room, SHIFT_MAX)
+            shifts.append(Shift(source=source.swarm, target=target.swarm, number=number))
+            excess -= number
+            if room > number:
+                free.insert(0, (target, room - number))
+    return shifts
+
+
+def may_move(choice: Choice, skills: frozenset[str]) -> bool:
+    """Say whether what was chosen would be as right in a swarm with these capabilities.
+
+    By priority or in turn it was meant to be where it is.
+    """
+    if choice.placement is Placement.CAPABILITY:
+        return choice.needs <= skills
+    return choice.placement is Placement.LEAST_LOADED
+
+
+def moved_reason(target: SwarmId) -> str:
+    """Why a task is cancelled that another swarm has now."""
+    return f"{MOVED}{target}"
+
+
+def is_moved(status: TaskStatus, reason: str) -> bool:
+    """Say whether a task was moved away: it is cancelled here, and nothing of it is missing."""
+    return status is TaskStatus.CANCELLED and reason.startswith(MOVED)
+
+
+def check_shift(asked: Shift) -> None:
+    """Refuse a shift to nowhere, or of too much at once."""
+    if asked.source == asked.target or asked.number < 1:
+        raise InvalidInput("A shift moves tasks, from one swarm to another.")
+    if asked.number > SHIFT_MAX:
+        raise LimitExceeded(limit="SHIFT_MAX", allowed=SHIFT_MAX, actual=asked.number)

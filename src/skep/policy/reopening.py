@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from skep.policy.placement import is_moved
 from skep.records.command import Order
 from skep.records.errors import Conflict, TaskNotDead, TaskNotFound
 from skep.records.ids import TaskKey
@@ -25,7 +26,8 @@ def check_reopening(
     have to begin anew is under way.
     """
     wanted = DEAD if order.is_replay else UNSERVED
-    meant = order.tasks or tuple(key for key, task in tasks.items() if task.status in wanted)
+    here = {key: task for key, task in tasks.items() if not is_moved(task.status, task.reason)}
+    meant = order.tasks or tuple(key for key, task in here.items() if task.status in wanted)
     for key in meant:
         if key not in tasks:
             raise TaskNotFound(swarm=order.swarm, task=key)
@@ -37,6 +39,8 @@ def check_reopening(
     for key in closure:
         status = tasks[key].status
         is_meant_too_early = key in meant and status is TaskStatus.WAITING
+        if key not in here:
+            raise moved_away(key)
         if is_meant_too_early or not _may_begin_anew(status):
             raise Conflict(
                 f"Task {key!r} is {status} and cannot begin anew.",
@@ -50,6 +54,11 @@ def nothing_to_retry(order: Order) -> Conflict:
     if order.is_replay:
         return Conflict("There is nothing to replay: no task of the swarm failed.")
     return Conflict("There is nothing to retry: no task failed, is blocked or was cancelled.")
+
+
+def moved_away(key: TaskKey) -> Conflict:
+    """The refusal of an order that means a task which another swarm has now."""
+    return Conflict(f"Task {key!r} was moved to another swarm.", hint="Retry it there.")
 
 
 def _may_begin_anew(status: TaskStatus) -> bool:

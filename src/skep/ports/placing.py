@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from skep.records.errors import SkepError
-from skep.records.placement import Candidate, Distribution, Placed
+from skep.records.leadership import Mandate
+from skep.records.placement import Candidate, Distribution, Placed, Shift
 
 
 class Placing(Protocol):
@@ -27,8 +28,23 @@ class Placing(Protocol):
         """
         ...
 
-    async def candidates(self, *, limit: int = 50) -> Sequence[Candidate]:
-        """Read open swarms, those with the least load first."""
+    async def candidates(self, *, limit: int = 50, heaviest: bool = False) -> Sequence[Candidate]:
+        """Read open swarms, those with the least load first, or those with the most."""
+        ...
+
+    async def shift(
+        self, shifts: Sequence[Shift], *, mandate: Mandate | None = None
+    ) -> Sequence[Sequence[Placed] | SkepError]:
+        """Move tasks that were distributed from open swarms to others; says where each is now.
+
+        A task is moved that is ready, that nobody ever began, that no other task waits for or is
+        waited for by, and whose placement would be as right there: by load, or by capability. The
+        youngest goes first. In the swarm that it leaves it stands as cancelled, with the reason,
+        counts as no failure there, and is not retried. Its command tells where it is now.
+
+        Answers `InvalidInput`, `LimitExceeded`, `SwarmNotFound`, or `SwarmClosed` for a swarm that
+        is not open. Raises `StaleTerm` for a mandate that is void; then nothing was moved.
+        """
         ...
 
 

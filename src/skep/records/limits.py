@@ -157,3 +157,6 @@ DISPUTE_PARTIES_MAX: Final = 16
 
 ELECTORATE_MAX: Final = 256
 """Who may vote on one dispute."""
+
+SHIFT_MAX: Final = 64
+"""Tasks that are moved from one swarm to another by one shift."""

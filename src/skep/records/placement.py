@@ -71,13 +71,14 @@ class Distribution:
 class Choice:
     """Why a task is where it is: the swarms that came first in the order, and their loads.
 
-    The first of `looked` was chosen.
+    The first of `looked` was chosen. A task that came from another swarm was `moved_from` there.
     """
 
     placement: Placement
     looked: tuple[tuple[SwarmId, float], ...]
     needs: frozenset[str] = frozenset()
     by: str = ""
+    moved_from: SwarmId | None = None
 
     @property
     def swarm(self) -> SwarmId:
@@ -89,7 +90,18 @@ class Choice:
         """The choice in words."""
         (swarm, load), others = self.looked[0], len(self.looked) - 1
         told = f"{self.placement}: {swarm} at load {load:.2f}"
+        if self.moved_from is not None:
+            return f"{told}, moved from {self.moved_from} at load {self.looked[-1][1]:.2f}"
         return f"{told}, before {others} more" if others else f"{told}, the only one that fits"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """Move up to `number` tasks that nobody began from one open swarm to another."""
+
+    source: SwarmId
+    target: SwarmId
+    number: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,11 +115,13 @@ class Placed:
 
 def choice_json(choice: Choice) -> dict[str, Json]:
     """Write a choice as its event tells it."""
+    moved: dict[str, Json] = {"moved_from": choice.moved_from} if choice.moved_from else {}
     return {
         "placement": choice.placement.value,
         "looked": [[swarm, load] for swarm, load in choice.looked],
         "needs": list[Json](sorted(choice.needs)),
         "by": choice.by,
+        **moved,
     }
 
 
@@ -119,4 +133,5 @@ def choice_from(told: Json) -> Choice:
         looked=tuple((SwarmId(swarm), float(load)) for swarm, load in fields["looked"]),
         needs=frozenset(fields["needs"]),
         by=fields["by"],
+        moved_from=fields.get("moved_from"),
     )

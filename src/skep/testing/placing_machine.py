@@ -4,7 +4,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from skep.records.command import ReceiptVerdict
-from skep.records.placement import Distribution, Placed, Placement
+from skep.records.ids import SwarmId
+from skep.records.placement import Distribution, Placed, Placement, Shift
 from skep.testing.samples import distribution, submission
 from skep.testing.strategies import PICKS
 from skep.testing.telling_machine import TellingMachine
@@ -62,3 +63,9 @@ class PlacingMachine(TellingMachine):
             assert isinstance(again, Placed)
             assert again.verdict is ReceiptVerdict.ALREADY
             assert again.ref == first.ref
+
+    @rule(giver=st.sampled_from(TEAMS), taker=st.sampled_from(TEAMS), number=st.integers(0, 3))
+    def shift(self, *, giver: str, taker: str, number: int) -> None:
+        """Move tasks between teams that are open or not, or to nowhere."""
+        asked = Shift(source=SwarmId(giver), target=SwarmId(taker), number=number)
+        self.all_of(lambda store: store.placing.shift([asked]))

@@ -10,6 +10,7 @@ from skep.drivers.bell import rest_topic
 from skep.drivers.memory.state import SeatRow, SwarmRow, Tables, TaskRow
 from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
+from skep.policy.placement import is_moved
 from skep.policy.pools import ATTEMPT_OVER, POOL_TOPIC, SWARM_ENDED
 from skep.policy.purse import lose, lost_told
 from skep.records.event import Event, Remark
@@ -113,7 +114,11 @@ class Changes:
         if swarm.status in ENDED or not is_over(sealed=swarm.sealed, counts=swarm.counts):
             return
         bad = (TaskStatus.FAILED, TaskStatus.CANCELLED)
-        sinks = [row for row in swarm.tasks.values() if row.status in bad and not row.downs]
+        sinks = [
+            row
+            for row in swarm.tasks.values()
+            if row.status in bad and not row.downs and not is_moved(row.status, row.reason)
+        ]
         swarm.reason = f"task {sinks[0].ref.key}: {sinks[0].reason}" if sinks else ""
         self.move_swarm(swarm, ending(unserved_sinks=len(sinks)), reason=swarm.reason)
 

@@ -198,7 +198,7 @@ class Tables:
         self.hostings: dict[SwarmId, Hosting] = {}
         self.poolroom = Poolroom()
         self.cases: dict[str, Case] = {}
-        self.choices: dict[str, Choice] = {}
+        self.choices: dict[str, tuple[TaskRef, Choice]] = {}
         self.last_placed: SwarmId | None = None
         self.captures: dict[SwarmId, dict[tuple[CaptureKind, int], Capture]] = {}
         self.numbers: dict[tuple[SwarmId, CaptureKind], int] = {}

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from skep.policy.reopening import nothing_to_retry
+from skep.policy.reopening import moved_away, nothing_to_retry
 from skep.policy.telling import closed
 from skep.records.codec import request_at, request_from, spec_from
 from skep.records.command import Order, Receipt, ReceiptVerdict
@@ -108,13 +108,19 @@ def _order_refusal(verdict: str, rest: Sequence[str], order: Order) -> SkepError
             return TaskNotDead(task=rest[0], status=rest[1])
         case "NOTASK":
             return TaskNotFound(swarm=order.swarm, task=rest[0])
-        case "BUSY":
-            return Conflict(
-                f"Task {rest[0]!r} is {rest[1]} and cannot begin anew.",
-                hint="Wait until it has ended, or cancel the swarm.",
-            )
+        case "BUSY" | "MOVED":
+            return _stuck(verdict, rest)
         case _:
             return refusal_of(verdict, rest, order.swarm)
+
+
+def _stuck(verdict: str, rest: Sequence[str]) -> SkepError:
+    if verdict == "MOVED":
+        return moved_away(TaskKey(rest[0]))
+    return Conflict(
+        f"Task {rest[0]!r} is {rest[1]} and cannot begin anew.",
+        hint="Wait until it has ended, or cancel the swarm.",
+    )
 
 
 def grants_of(answer: Sequence[Sequence[Any]], *, incarnation: str) -> list[Grant]:

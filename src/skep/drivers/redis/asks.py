@@ -19,7 +19,7 @@ from skep.records.outcome import (
     move_of,
     reason_of,
 )
-from skep.records.placement import Distribution
+from skep.records.placement import Distribution, Shift
 from skep.records.purse import Purse, amount_text, limits_text, purse_text
 from skep.records.step import Entry, Intent, Lapse
 from skep.records.swarm import SwarmMove, SwarmStatus
@@ -110,6 +110,11 @@ def distribution_ask(asked: Distribution) -> str:
             "by": asked.by,
         }
     )
+
+
+def shift_ask(shift: Shift) -> str:
+    """Tasks to move."""
+    return canonical({"source": shift.source, "target": shift.target, "number": shift.number})
 
 
 def offer_ask(offer: Offer) -> str:

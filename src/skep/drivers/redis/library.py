@@ -17,7 +17,7 @@ from skep.policy.expiry import LEASE_S_MAX
 from skep.policy.fairness import QUANTUM_MAX, STRIDE, VISITS, WEIGHTS
 from skep.policy.hosting import BACK, LOST
 from skep.policy.mailing import BURIED_MAX, EXPIRED, TRIED
-from skep.policy.placement import LOOKED_MAX
+from skep.policy.placement import LOOKED_MAX, MOVED
 from skep.policy.pools import ATTEMPT_OVER, HOLDER_GONE, RELEASED, SWARM_ENDED
 from skep.policy.purse import CUT_SHORT, EMPTY
 from skep.policy.recovery import SUSPENDED
@@ -92,7 +92,7 @@ def _tables() -> str:
         f"local MAIL_TRIED = {_quoted(TRIED)}",
         f"local PURSE_EMPTY = {_quoted(EMPTY)}",
         f"local CUT_SHORT = {_quoted(CUT_SHORT)}",
-        f"local placing = {{LOOKED_MAX = {LOOKED_MAX}}}",
+        f"local placing = {{LOOKED_MAX = {LOOKED_MAX}, MOVED = {_quoted(MOVED)}}}",
         f"local pools = {_table(f'{name} = {value}' for name, value in _pooling().items())}",
         f"local RESTORED = {_quoted(RESTORED)}",
         f"local SUSPENDED = {_quoted(SUSPENDED)}",

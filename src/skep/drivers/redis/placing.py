@@ -1,17 +1,34 @@
 """The Redis store's placing: asks, answers, and the open swarms as their keys hold them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from skep.drivers.redis.answers import refusal_of
-from skep.drivers.redis.asks import distribution_ask
+from skep.drivers.redis.asks import distribution_ask, mandate_ask, shift_ask
 from skep.drivers.redis.ports import Desk
 from skep.drivers.redis.wire import Wire
-from skep.policy.placement import check_distribution, no_swarm_fits, skill_set
+from skep.policy.placement import (
+    by_load,
+    check_distribution,
+    check_shift,
+    no_swarm_fits,
+    not_open,
+    skill_set,
+)
 from skep.records.command import ReceiptVerdict
-from skep.records.errors import CommandConflict, SkepError
-from skep.records.ids import SwarmId, TaskRef
-from skep.records.placement import Candidate, Choice, Distribution, Placed, choice_from
+from skep.records.errors import CommandConflict, SkepError, SwarmNotFound
+from skep.records.ids import SwarmId, TaskKey, TaskRef
+from skep.records.leadership import Mandate
+from skep.records.placement import (
+    Candidate,
+    Choice,
+    Distribution,
+    Placed,
+    Shift,
+    choice_from,
+)
+from skep.records.swarm import SwarmStatus
 from skep.records.values import parsed
 
 
@@ -23,22 +40,34 @@ class RedisPlacing:
 
     async def distribute(self, asked: Sequence[Distribution]) -> Sequence[Placed | SkepError]:
         """See `ports.placing.Placing.distribute`."""
-        refusals = [_refusal(each) for each in asked]
+        refusals = [_refusal(partial(check_distribution, each)) for each in asked]
         sound = [each for each, refused in zip(asked, refusals, strict=True) if refused is None]
         rows = await self._desk.call("distribute", *map(distribution_ask, sound))
         answers = map(_placed, rows, sound)
         return [refused or next(answers) for refused in refusals]
 
-    async def candidates(self, *, limit: int = 50) -> Sequence[Candidate]:
+    async def candidates(self, *, limit: int = 50, heaviest: bool = False) -> Sequence[Candidate]:
         """See `ports.placing.Placing.candidates`."""
-        return (await open_swarms(self._desk.wire, limit=limit))[:limit]
+        found = await open_swarms(self._desk.wire, limit=limit, heaviest=heaviest)
+        return by_load(found, heaviest=heaviest)[:limit]
+
+    async def shift(
+        self, shifts: Sequence[Shift], *, mandate: Mandate | None = None
+    ) -> Sequence[Sequence[Placed] | SkepError]:
+        """See `ports.placing.Placing.shift`."""
+        refusals = [_refusal(partial(check_shift, each)) for each in shifts]
+        sound = [each for each, refused in zip(shifts, refusals, strict=True) if refused is None]
+        rows = await self._desk.call("shift", mandate_ask(mandate), *map(shift_ask, sound))
+        answers = map(_shifted, rows, sound)
+        return [refused or next(answers) for refused in refusals]
 
 
-async def open_swarms(wire: Wire, *, limit: int = 0) -> list[Candidate]:
-    """Read the open swarms by load, up to `limit` of each crew; 0 for all."""
+async def open_swarms(wire: Wire, *, limit: int = 0, heaviest: bool = False) -> list[Candidate]:
+    """Read the open swarms by load: of each crew the first ones, or the last ones; 0 for all."""
+    word = "ZREVRANGE" if heaviest else "ZRANGE"
     crews: list[str] = sorted(await wire.command("SMEMBERS", "skep:crews"))
     rows = await wire.commands(
-        [("ZRANGE", f"skep:crew:{crew}", 0, limit - 1, "WITHSCORES") for crew in crews]
+        [(word, f"skep:crew:{crew}", 0, limit - 1, "WITHSCORES") for crew in crews]
     )
     seated = [
         (crew, swarm, float(load))
@@ -50,7 +79,7 @@ async def open_swarms(wire: Wire, *, limit: int = 0) -> list[Candidate]:
         _candidate(crew, swarm, load=load, slots=int(cap))
         for (crew, swarm, load), cap in zip(seated, slots, strict=True)
     ]
-    return sorted(found, key=lambda each: (each.load, each.swarm))
+    return by_load(found)
 
 
 async def choices(wire: Wire, swarms: Sequence[SwarmId]) -> list[tuple[str, Choice]]:
@@ -65,12 +94,28 @@ async def choices(wire: Wire, swarms: Sequence[SwarmId]) -> list[tuple[str, Choi
     ]
 
 
-def _refusal(asked: Distribution) -> SkepError | None:
+def _refusal(check: Callable[[], None]) -> SkepError | None:
     try:
-        check_distribution(asked)
+        check()
     except SkepError as refusal:
         return refusal
     return None
+
+
+def _shifted(row: Sequence[Any], asked: Shift) -> Sequence[Placed] | SkepError:
+    verdict, *rest = row
+    if verdict == "NOSWARM":
+        return SwarmNotFound(swarm=rest[0])
+    if verdict == "CLOSED":
+        return not_open(SwarmId(rest[0]), SwarmStatus(rest[1]))
+    return [
+        Placed(
+            verdict=ReceiptVerdict.OK,
+            ref=TaskRef(swarm=asked.target, key=TaskKey(key)),
+            choice=choice_from(parsed(told)),
+        )
+        for key, told in rest
+    ]
 
 
 def _placed(row: Sequence[Any], asked: Distribution) -> Placed | SkepError:

@@ -16,6 +16,7 @@ from skep.drivers.sqlite.pooling import OF_A_SWARM, OF_A_TASK, Told, give_back
 from skep.drivers.sqlite.purse import lose_calls
 from skep.policy.endings import ending, is_at_rest, is_over, takes_grants
 from skep.policy.fairness import entry_vt
+from skep.policy.placement import MOVED
 from skep.policy.pools import ATTEMPT_OVER, POOL_TOPIC, SWARM_ENDED
 from skep.records.errors import SwarmNotFound
 from skep.records.event import Remark
@@ -245,6 +246,7 @@ class Changes:
             return
         sql = (
             "SELECT key, reason FROM task t WHERE swarm = ? AND status IN ('failed', 'cancelled')"
+            f" AND NOT (status = 'cancelled' AND substr(reason, 1, {len(MOVED)}) = '{MOVED}')"
             " AND NOT EXISTS (SELECT 1 FROM edge WHERE up = t.n) ORDER BY ordinal LIMIT 1"
         )
         sink = self.db.row(sql, (sheet.n,))

@@ -35,7 +35,7 @@ NEXT_CREW: Final = (
 )
 OF_A_CREW: Final = (
     f"SELECT {SEEN} FROM swarm WHERE {OPEN} AND priority = ? AND skills = ?"
-    f" ORDER BY {LOAD}, id LIMIT ?"
+    f" ORDER BY {LOAD} {{order}}, id {{order}} LIMIT ?"
 )
 AFTER: Final = f"SELECT {SEEN} FROM swarm WHERE {OPEN} AND id > ? ORDER BY id LIMIT ?"
 LAST: Final = "SELECT value FROM meta WHERE name = 'last_placed'"
@@ -62,26 +62,27 @@ def distribute(changes: Changes, asked: Distribution) -> Placed | SkepError:
         check_distribution(asked)
         last = cast("SwarmId | None", changes.db.value(LAST))
         choice = choose(asked, _candidates(changes.db, asked.placement, last), last=last)
-        _place(changes, asked, choice)
+        return _place(changes, asked, choice)
     except SkepError as refusal:
         return refusal
-    ref = TaskRef(swarm=choice.swarm, key=asked.task.key)
-    return Placed(verdict=ReceiptVerdict.OK, ref=ref, choice=choice)
 
 
-def _place(changes: Changes, asked: Distribution, choice: Choice) -> None:
+def _place(changes: Changes, asked: Distribution, choice: Choice) -> Placed:
+    told, swarm = choice_json(choice), choice.swarm
     addition = Addition(
-        command=asked.command, digest=asked.digest, swarm=choice.swarm, tasks=(asked.task,)
+        command=asked.command, digest=asked.digest, swarm=swarm, tasks=(asked.task,)
     )
-    told = choice_json(choice)
     add_tasks(changes, addition, placed=told)
-    changes.db.run("INSERT INTO placed VALUES (?, ?)", (asked.command, canonical(told)))
-    command = (asked.command, asked.digest, choice.swarm)
+    row = (asked.command, swarm, asked.task.key, canonical(told))
+    changes.db.run("INSERT INTO placed VALUES (?, ?, ?, ?)", row)
+    command = (asked.command, asked.digest, swarm)
     changes.db.run("INSERT INTO command VALUES (?, ?, ?)", command)
     if choice.placement is Placement.ROUND_ROBIN:
         sql = "INSERT OR REPLACE INTO meta VALUES ('last_placed', ?)"
         changes.db.run(sql, (choice.swarm,))
     changes.flush()  # the next task of this call is to see this one
+    ref = TaskRef(swarm=swarm, key=asked.task.key)
+    return Placed(verdict=ReceiptVerdict.OK, ref=ref, choice=choice)
 
 
 def _again(db: Db, asked: Distribution, *, digest: str) -> Placed | SkepError:
@@ -101,9 +102,10 @@ def _candidates(db: Db, placement: Placement, last: SwarmId | None) -> list[Cand
     return [_candidate(row) for row in dict.fromkeys(rows)]
 
 
-def of_crews(db: Db, *, limit: int) -> list[Candidate]:
-    """Read the first few open swarms of each crew, by load."""
-    return [_candidate(row) for crew in _crews(db) for row in db.rows(OF_A_CREW, (*crew, limit))]
+def of_crews(db: Db, *, limit: int, heaviest: bool = False) -> list[Candidate]:
+    """Read the first few open swarms of each crew, by load, or the last few."""
+    sql = OF_A_CREW.format(order="DESC" if heaviest else "ASC")
+    return [_candidate(row) for crew in _crews(db) for row in db.rows(sql, (*crew, limit))]
 
 
 def _crews(db: Db) -> Iterator[tuple[int, str]]:

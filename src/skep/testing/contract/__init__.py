@@ -41,7 +41,7 @@ from skep.testing.contract.log import LogContract
 from skep.testing.contract.mailing import SendingContract, TakingContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
-from skep.testing.contract.placing import PlacingContract
+from skep.testing.contract.placing import PlacingContract, ShiftingContract
 from skep.testing.contract.pools import PoolPatienceContract, PoolsContract
 from skep.testing.contract.purses import (
     FullPurseContract,
@@ -110,6 +110,7 @@ __all__ = [
     "RetentionContract",
     "SendingContract",
     "SettlingContract",
+    "ShiftingContract",
     "StatisticsContract",
     "SteeringContract",
     "SubmittingContract",

@@ -45,6 +45,7 @@
 -- skep:dead                zset   members that failed, by the time of it
 -- skep:own:<worker>        set    members that a worker holds
 -- skep:cmd:<id>            string digest and swarm of a command carried out
+-- swarm:<id>:placed        hash   its distributed tasks that may still be moved -> their commands
 -- skep:placed:<id>         string what was chosen for a distribution, as JSON
 -- skep:approval:<id>       hash   one question to a person, and what was decided of it
 -- skep:approvals           zset   every question by its place in the order of asking

@@ -216,7 +216,8 @@ local function unserved_sink(s)
   if s.counts.failed + s.counts.cancelled == 0 then return nil end
   for _, key in ipairs(redis.call('LRANGE', base(s.id) .. ':tasks', 0, -1)) do
     local row = redis.call('HMGET', task_key(s.id, key), 'status', 'reason')
-    if row[1] == 'failed' or row[1] == 'cancelled' then
+    local is_bad = row[1] == 'failed' or row[1] == 'cancelled'
+    if is_bad and not placing.is_moved(row[1], row[2]) then
       if redis.call('EXISTS', base(s.id) .. ':down:' .. key) == 0 then
         return 'task ' .. key .. ': ' .. row[2]
       end

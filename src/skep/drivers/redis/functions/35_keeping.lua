@@ -4,7 +4,7 @@
 -- `swarm:<id>:<word>`, `swarm:<id>:<word>:<task>` and `swarm:<id>:<word>:<run>:<task>`.
 
 local OF_A_SWARM = {
-  'tasks', 'laid', 'ev', 'cmds', 'blobs', 'approvals', 'told',
+  'tasks', 'laid', 'ev', 'cmds', 'blobs', 'approvals', 'told', 'placed',
   'mail', 'mail:post', 'mail:ids', 'mail:all', 'mail:lines', 'mail:heads', 'mail:rests',
   'mail:takes', 'mail:held', 'mail:past'
 }

@@ -84,13 +84,21 @@ do
     return '[' .. table.concat(words, ',') .. ']'
   end
 
-  local function choice_told(ask, found)
+  local function choice_told(ask, found, moved_from)
     local looked = {}
     for i = 1, math.min(#found, placing.LOOKED_MAX) do
       looked[i] = '[' .. text(found[i].id) .. ',' .. num(found[i].load) .. ']'
     end
     return '{"placement":"' .. ask.placement .. '","looked":[' .. table.concat(looked, ',')
-      .. '],"needs":' .. list_told(ask.needs) .. ',"by":' .. text(ask.by) .. '}'
+      .. '],"needs":' .. list_told(ask.needs) .. ',"by":' .. text(ask.by)
+      .. (moved_from and ',"moved_from":' .. text(moved_from) or '') .. '}'
+  end
+
+  -- Add a task to the swarm that was chosen, and remember it with the command.
+  local function put(ctx, s, ask, told)
+    extend(ctx, s, ask, nil, ',"placed":' .. told)
+    redis.call('SET', 'skep:placed:' .. ask.command, told, 'EX', COMMAND_TTL_S)
+    redis.call('HSET', base(s.id) .. ':placed', ask.tasks[1].key, ask.command)
   end
 
   local function again(ask, known)
@@ -118,8 +126,7 @@ do
     local gone = missing(ask.blobs)
     if gone then return {'NOBLOB', gone} end
     local told = choice_told(ask, found)
-    extend(ctx, s, ask, nil, ',"placed":' .. told)
-    redis.call('SET', 'skep:placed:' .. ask.command, told, 'EX', COMMAND_TTL_S)
+    put(ctx, s, ask, told)
     if ask.placement == 'round_robin' then redis.call('HSET', 'skep:meta', 'last_placed', s.id) end
     return finish(ctx, {'OK', s.id, told})
   end
@@ -129,6 +136,107 @@ do
   function placing.distribute(_, args)
     local answers = {}
     for i = 2, #args do answers[i - 1] = distribute(args[1], cjson.decode(args[i])) end
+    return answers
+  end
+
+  function placing.is_moved(status, reason)
+    return status == 'cancelled' and string.sub(reason or '', 1, #placing.MOVED) == placing.MOVED
+  end
+
+  local function may_move(choice, skills)
+    if choice.placement == 'capability' then return has_all(skills, choice.needs) end
+    return choice.placement == 'least_loaded'
+  end
+
+  -- What of a task is needed to move it; nil for one that stays. One that will never be moved is
+  -- not looked at again.
+  local function movable_one(source, target, key, command, skills)
+    local row = redis.call('HMGET', task_key(source, key), 'status', 'attempt', 'run', 'delay_s', 'ordinal')
+    if not row[1] or TERMINAL[row[1]] or tonumber(row[2] or 0) > 0 then
+      redis.call('HDEL', base(source) .. ':placed', key)
+      return nil
+    end
+    local is_free = row[1] == 'ready' and tonumber(row[3] or 1) == 1 and tonumber(row[4]) == 0
+      and redis.call('EXISTS', base(source) .. ':up:' .. key, base(source) .. ':down:' .. key) == 0
+      and redis.call('EXISTS', task_key(target, key)) == 0
+    local told = is_free and redis.call('GET', 'skep:placed:' .. command)
+    local known = told and redis.call('GET', 'skep:cmd:' .. command)
+    local choice = known and cjson.decode(told)
+    if not choice or not may_move(choice, skills) then return nil end
+    return {
+      key = key, command = command, digest = string.match(known, '^%S+'), choice = choice,
+      ordinal = tonumber(row[5])
+    }
+  end
+
+  -- What may be moved, the youngest first.
+  local function movable(source, target)
+    local found, skills = {}, redis.call('HGET', base(target), 'skills') or ''
+    local rows = redis.call('HGETALL', base(source) .. ':placed')
+    for i = 1, #rows, 2 do
+      found[#found + 1] = movable_one(source, target, rows[i], rows[i + 1], skills)
+    end
+    table.sort(found, function(a, b) return a.ordinal > b.ordinal end)
+    return found
+  end
+
+  local function spec_of(id, key)
+    local row = redis.call('HMGET', task_key(id, key), 'spec', 'lane', 'priority', 'tolerant',
+      'timeout_s', 'attempts_max')
+    return {
+      key = key, spec = row[1], lane = row[2], priority = tonumber(row[3]), tolerant = row[4] == '1',
+      delay_s = 0, timeout_s = tonumber(row[5]), attempts_max = row[6], after = {}
+    }
+  end
+
+  local function contents_of(spec)
+    local input = cjson.decode(spec.spec).input
+    local digest = type(input) == 'table' and input['$blob']
+    return type(digest) == 'string' and {digest} or {}
+  end
+
+  -- Move one task; answers its choice, or nothing when the target is full.
+  local function move_one(now, from, to, found)
+    local ctx = begin(now)
+    local source, target = sheet(ctx, from), sheet(ctx, to)
+    if not is_open(target) then return nil end
+    local looked = {}
+    for i, s in ipairs({target, source}) do
+      looked[i] = {id = s.id, load = load_of(s.counts.ready, s.counts.running, s.cap)}
+    end
+    local told, reason = choice_told(found.choice, looked, from), placing.MOVED .. to
+    local spec = spec_of(from, found.key)
+    move(ctx, find(from, found.key), 'task.cancelled', reason_told(reason), {reason = reason})
+    redis.call('SREM', base(from) .. ':cmds', found.command)
+    redis.call('HDEL', base(from) .. ':placed', found.key)
+    put(ctx, target, {
+      command = found.command, digest = found.digest, tasks = {spec}, blobs = contents_of(spec)
+    }, told)
+    return finish(ctx, {found.key, told})
+  end
+
+  local function shift(now, ask)
+    local ctx = begin(now)
+    for _, id in ipairs({ask.source, ask.target}) do
+      local s = sheet(ctx, id)
+      if not s or s.status == 'initializing' then return {'NOSWARM', id} end
+      if not is_open(s) then return {'CLOSED', id, s.status} end
+    end
+    local moved = {'OK'}
+    for _, found in ipairs(movable(ask.source, ask.target)) do
+      if #moved > ask.number then break end
+      moved[#moved + 1] = move_one(now, ask.source, ask.target, found)
+    end
+    return moved
+  end
+
+  -- ARGV: now, mandate, then each shift as JSON {source, target, number}. Answers {'OK', {key,
+  -- choice}, ...} or why not, each.
+  function placing.shift(_, args)
+    local stale = fenced_by_term(args[2])
+    if stale then return stale end
+    local answers = {}
+    for i = 3, #args do answers[i - 2] = shift(args[1], cjson.decode(args[i])) end
     return answers
   end
 end

@@ -85,7 +85,8 @@ local function reopening(s, ask)
   local keys, found, frontier = each_task(s.id), {}, {}
   if #meant == 0 then
     for _, key in ipairs(keys) do
-      if wanted[redis.call('HGET', task_key(s.id, key), 'status')] then meant[#meant + 1] = key end
+      local row = redis.call('HMGET', task_key(s.id, key), 'status', 'reason')
+      if wanted[row[1]] and not placing.is_moved(row[1], row[2]) then meant[#meant + 1] = key end
     end
   end
   if #meant == 0 then return nil, {'NOTHING'} end
@@ -110,6 +111,8 @@ local function reopening(s, ask)
   for _, key in ipairs(keys) do
     if found[key] then
       local task = find(s.id, key)
+      local reason = redis.call('HGET', task_key(s.id, key), 'reason')
+      if placing.is_moved(task.status, reason) then return nil, {'MOVED', key} end
       local may = (task.status == 'waiting' and not is_meant[key])
         or (task.status ~= 'waiting' and TASK_MOVES[task.status]['task.reopened'])
       if not may then return nil, {'BUSY', key, task.status} end

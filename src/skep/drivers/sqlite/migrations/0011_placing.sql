@@ -8,8 +8,15 @@ CREATE INDEX swarm_open ON swarm (id)
     WHERE status = 'active' AND sealed = 0
     AND waiting + ready + running + sleeping + blocked + succeeded + failed + cancelled < 10000;
 
--- What was chosen for a distribution, as JSON, for as long as its command is remembered.
-CREATE TABLE placed (command TEXT PRIMARY KEY, told TEXT NOT NULL) WITHOUT ROWID;
+-- What was chosen for a distribution, as JSON, for as long as its command is remembered, and which
+-- task of which swarm it is, both by their names.
+CREATE TABLE placed (
+    command TEXT PRIMARY KEY,
+    swarm TEXT NOT NULL,
+    task TEXT NOT NULL,
+    told TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX placed_swarm ON placed (swarm);
 CREATE TRIGGER placed_forgotten AFTER DELETE ON command BEGIN
     DELETE FROM placed WHERE command = old.id;
 END;
