@@ -1,6 +1,7 @@
 """Swarms that are rebuilt or founded by pieces: cut off anywhere, they are as before, or whole."""
 
 import asyncio
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -13,22 +14,26 @@ from skep.drivers.redis.ports import Desk
 from skep.drivers.system import SystemChance, SystemClock
 from skep.hive.imaging import taken
 from skep.hive.state import SwarmState
+from skep.policy.recovery import copied, copy_news
 from skep.records.capture import CaptureKind
+from skep.records.command import Receipt
 from skep.records.errors import SwarmNotFound
 from skep.records.ids import SwarmId, TaskRef
+from skep.records.image import renamed
 from skep.records.outcome import SettleVerdict
+from skep.records.recovering import Founding, News
 from skep.records.swarm import SwarmStatus
 from skep.records.task import TaskStatus
-from skep.testing.acts import claim, claim_one, submit, succeed
+from skep.testing.acts import claim, claim_one, submit, succeed, write
 from skep.testing.clock import ManualClock
 from skep.testing.invariants import check
-from skep.testing.samples import many, task
+from skep.testing.samples import intent, many, offer, record, task
 
 pytestmark = pytest.mark.slow
 
 S, COPY = SwarmId("s"), SwarmId("t")
 TASKS: Final = [*many(300), task("join", *[f"t{place:04}" for place in range(300)])]
-PIECES: Final = 3
+PIECES: Final = 5
 """Pieces in which the records of these tasks are laid."""
 
 COUNTED: Final = ("suspend", "lay", "reinstate", "found", "found_log", "show")
@@ -74,7 +79,7 @@ async def finished(store: RedisStore, swarm: SwarmId, *, tasks: int) -> None:
     assert done == tasks
 
 
-@pytest.mark.parametrize("calls", range(PIECES + 2))
+@pytest.mark.parametrize("calls", range(0, PIECES + 2, 2))
 async def test_a_recovery_that_was_cut_off_is_begun_again(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
@@ -109,7 +114,7 @@ async def test_two_who_recover_one_swarm_make_one_of_it(
     await finished(store, S, tasks=291)
 
 
-@pytest.mark.parametrize("calls", range(PIECES + 3))
+@pytest.mark.parametrize("calls", range(0, PIECES + 3, 2))
 async def test_a_founding_that_was_cut_off_is_not_there(
     store: RedisStore, monkeypatch: pytest.MonkeyPatch, calls: int
 ) -> None:
@@ -152,6 +157,45 @@ async def test_a_founding_that_nobody_finished_is_thrown_away(
 
     left = set(await store.desk.wire.command("KEYS", "*")) - before
     assert {key for key in left if COPY in key.split(":")} == set()
+
+
+async def test_an_image_read_by_pieces_is_of_one_moment(
+    store: RedisStore, server: RedisProcess, opened: Opened
+) -> None:
+    """While a worker goes on, each image is what its own log leads to: a copy of it holds."""
+    await submit(store, "s", *TASKS)
+    worker, copies = await opened(server.url), 4
+
+    async def work() -> None:
+        for _ in range(60):
+            grants = await worker.work.claim(offer("w", queues=frozenset({"default"})), limit=3)
+            mine = [grant for grant in grants if grant.token.swarm == S]
+            await write(worker, intent(mine[0].token))
+            await write(worker, record(mine[0].token))
+            await succeed(worker, *mine)
+
+    async def copy() -> list[SwarmId]:
+        made = list[SwarmId]()
+        for number in range(copies):
+            image = await store.states.image(S)
+            paused = replace(image, swarm=replace(image.swarm, status=SwarmStatus.PAUSED))
+            told = News(kind="swarm.paused", data={"reason": "to be looked at"})
+            copied_to = SwarmId(f"copy-{number}")
+            asked = Founding(
+                command=f"found/{number}",
+                digest="d",
+                image=renamed(copied(paused, at=0.0), copied_to),
+                news=(told, *copy_news(paused, copied(paused, at=0.0), capture="test")),
+            )
+            answer = await store.states.found(asked)
+            assert isinstance(answer, Receipt), answer
+            made.append(answer.swarm)
+        return made
+
+    _, made = await asyncio.gather(work(), copy())
+
+    assert len(made) == copies
+    check(await store.dump())
 
 
 async def test_a_zombie_of_before_is_refused_after_a_rebuilding(store: RedisStore) -> None:

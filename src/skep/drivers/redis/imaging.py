@@ -1,7 +1,8 @@
 """An image out of the keys of a swarm, and the keys of a task out of its image."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from skep.drivers.redis.answers import (
@@ -14,7 +15,7 @@ from skep.drivers.redis.answers import (
     task_of,
 )
 from skep.policy.placement import skills_of
-from skep.policy.recovery import open_edges
+from skep.policy.recovery import created, open_edges
 from skep.records.codec import request_json, spec_text
 from skep.records.errors import SwarmNotFound
 from skep.records.event import Event
@@ -25,29 +26,55 @@ from skep.records.purse import amount_text, purse_text
 from skep.records.recovering import REINSTATED, News
 from skep.records.step import Step
 from skep.records.swarm import Swarm
-from skep.records.task import TERMINAL, lane_of
+from skep.records.task import TERMINAL, TaskMove, lane_of
 from skep.records.told import told_from
 from skep.records.values import Json, canonical, parsed
 
 NOTHING: Final = ""
 
 
-def image_of(swarm: SwarmId, answer: Sequence[Any]) -> Image:
-    """Read the answer of the function `image`; raises `SwarmNotFound`."""
-    if answer[0] == "NOSWARM":
-        raise SwarmNotFound(swarm=swarm)
-    _, fields, events, told, commands, *rows = answer
-    kept = [_task(swarm, row) for row in rows if row[1]]
-    loose = [step for row in rows if not row[1] for step in _steps(swarm, row)]
-    waited_for = {up for task in kept for up in task.ups}
-    return Image(
-        swarm=swarm_of(swarm, _fields(fields)),
-        tasks=tuple(_seen(task, is_last=task.key not in waited_for) for task in kept),
-        events=tuple(event_of(swarm, text) for text in events),
-        told=tuple(told_from(swarm, parsed(text)) for text in told),
-        commands=tuple(sorted(commands)),
-        loose=tuple(loose),
-    )
+@dataclass(slots=True, kw_only=True)
+class Picture:
+    """The parts of an image as they come in; what came last of a task is what counts."""
+
+    swarm: SwarmId
+    events: list[str] = field(default_factory=list[str])
+    rows: dict[str, Sequence[Any]] = field(default_factory=dict[str, Sequence[Any]])
+    head: Sequence[Any] = ()
+
+    def take_in(self, answer: Sequence[Any]) -> Sequence[str]:
+        """Take an answer of the function `image` in; gives the events that it brought.
+
+        Raises `SwarmNotFound`.
+        """
+        if answer[0] == "NOSWARM":
+            raise SwarmNotFound(swarm=self.swarm)
+        _, fields, events, told, commands, *rows = answer
+        self.head = (fields, told, commands)
+        self.rows |= {row[0]: row for row in rows}
+        return events
+
+    def wanted(self) -> list[tuple[TaskKey, int]]:
+        """Name the tasks that the events tell of, each with the number of its runs."""
+        events = [event_of(self.swarm, text) for text in self.events]
+        again = Counter(each.task for each in events if each.kind == TaskMove.REOPEN)
+        return [(key, 1 + again[key]) for key in created(events)]
+
+    def image(self) -> Image:
+        """Put the parts together."""
+        fields, told, commands = self.head
+        events = tuple(event_of(self.swarm, text) for text in self.events)
+        rows = [self.rows[key] for key in created(events) if key in self.rows]
+        kept = [_task(self.swarm, row) for row in rows if row[1]]
+        waited_for = {up for task in kept for up in task.ups}
+        return Image(
+            swarm=swarm_of(self.swarm, _fields(fields)),
+            tasks=tuple(_seen(task, is_last=task.key not in waited_for) for task in kept),
+            events=events,
+            told=tuple(told_from(self.swarm, parsed(text)) for text in told),
+            commands=tuple(sorted(commands)),
+            loose=tuple(step for row in rows if not row[1] for step in _steps(self.swarm, row)),
+        )
 
 
 def laid(tasks: Sequence[TaskImage], written: frozenset[TaskKey]) -> list[dict[str, Json]]:

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from skep.drivers.redis.answers import receipt_of
+from skep.drivers.redis.answers import event_of, receipt_of
 from skep.drivers.redis.imaging import (
+    Picture,
     event_text,
-    image_of,
     laid,
     news_json,
     swarm_fields,
@@ -28,17 +28,31 @@ from skep.records.errors import (
 from skep.records.ids import SwarmId, TaskKey
 from skep.records.image import Image
 from skep.records.imaging import capture_from, capture_text
-from skep.records.limits import CAPTURES_LABELLED_MAX
+from skep.records.limits import CAPTURES_LABELLED_MAX, PLAN_TASKS_MAX
 from skep.records.purse import UNTOUCHED, purse_text
 from skep.records.recovering import Founding, Reinstatement
 from skep.records.swarm import SwarmMove, SwarmStatus
 from skep.records.values import Json, canonical
 
-PIECE_TASKS: Final = 128
+PIECE_TASKS: Final = 64
 PIECE_BYTES: Final = 512 * 1024
 PIECE_EVENTS: Final = 500
 BEGINNINGS_MAX: Final = 3
 """How often a founding is begun that somebody else begins at the same time."""
+
+READINGS_MAX: Final = 3
+"""How often a large swarm is read by pieces whose plan changes meanwhile."""
+
+OF_THE_PLAN: Final = frozenset(
+    map(
+        str,
+        (
+            *(SwarmMove.EXTEND, SwarmMove.REOPEN, SwarmMove.CUT_SHORT),
+            *(SwarmMove.REINSTATE, SwarmMove.RESUME),
+        ),
+    )
+)
+"""What changes tasks that its events do not name."""
 
 STATS: Final = "swarm:state:manager:stats"
 
@@ -51,7 +65,12 @@ class RedisStates:
 
     async def image(self, swarm: SwarmId) -> Image:
         """See `ports.states.States.image`."""
-        return image_of(swarm, await self._desk.life.call("image", swarm))
+        for _ in range(READINGS_MAX):
+            if (image := await self._pictured(swarm, at_once=PIECE_TASKS)) is not None:
+                return image
+        image = await self._pictured(swarm, at_once=PLAN_TASKS_MAX)
+        assert image is not None, "one call reads one moment"
+        return image
 
     async def keep(self, capture: Capture) -> Capture:
         """See `ports.states.States.keep`."""
@@ -110,6 +129,36 @@ class RedisStates:
         flat = await self._desk.wire.command("HGETALL", STATS)
         counts = {name: int(times) for name, times in zip(flat[::2], flat[1::2], strict=True)}
         return CaptureTotals(counts=counts)
+
+    async def _pictured(self, swarm: SwarmId, *, at_once: int) -> Image | None:
+        """Read an image of up to `at_once` tasks in one call, and of more in several.
+
+        The log only grows, and tells which tasks have changed since they were read: the last call
+        reads those again, with all that is new, at one moment. None when the plan itself changed.
+        """
+        picture = Picture(swarm=swarm)
+        picture.events = await self._log(swarm)
+        words = [[key, runs] for key, runs in picture.wanted()]
+        call, have = self._desk.life.call, len(picture.events)
+        first = words if len(words) <= at_once else []
+        for at in range(0, 0 if first else len(words), at_once):
+            piece = [word for pair in words[at : at + at_once] for word in pair]
+            picture.take_in(await call("image", swarm, have, *piece))
+        new = picture.take_in(
+            await call("image", swarm, have, *[w for pair in first for w in pair])
+        )
+        if not first and any(event_of(swarm, text).kind in OF_THE_PLAN for text in new):
+            return None
+        picture.events += new
+        return picture.image()
+
+    async def _log(self, swarm: SwarmId) -> list[str]:
+        events = list[str]()
+        while piece := await self._desk.wire.command(
+            "LRANGE", f"swarm:{swarm}:ev", len(events), len(events) + PIECE_EVENTS - 1
+        ):
+            events += piece
+        return events
 
     async def _fill(self, founding: Founding) -> Sequence[str]:
         """Send the log and the plan of a swarm that was begun, and show it."""

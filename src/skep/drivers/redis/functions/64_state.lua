@@ -166,36 +166,48 @@ local function steps_of(id, key, runs)
   return steps
 end
 
--- The keys that the log tells of.
-local function told_keys(events)
+-- A task as an image has it: {key, fields, ups, steps}, without fields when it has no record.
+local function pictured(id, key, runs)
+  local fields = redis.call('HGETALL', task_key(id, key))
+  local row = redis.call('HMGET', task_key(id, key), 'status', 'run', 'laid')
+  if not row[1] or row[3] then fields = {} end
+  if #fields > 0 then runs = tonumber(row[2] or 1) end
+  local ups = redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1)
+  return {key, fields, ups, steps_of(id, key, runs)}
+end
+
+-- The tasks that events name, in a list that may name one twice.
+local function named_by(events)
   local keys = {}
-  for _, event in ipairs(events) do
-    if string.find(event, '"kind":"swarm.submitted"', 1, true)
-      or string.find(event, '"kind":"swarm.extended"', 1, true) then
-      for _, key in ipairs(cjson.decode(event).data.tasks or {}) do keys[#keys + 1] = key end
+  for _, text_of in ipairs(events) do
+    local event = cjson.decode(text_of)
+    if event.task then keys[#keys + 1] = event.task end
+    if event.kind == 'swarm.submitted' or event.kind == 'swarm.extended' then
+      for _, key in ipairs(event.data.tasks or {}) do keys[#keys + 1] = key end
     end
   end
   return keys
 end
 
--- ARGV: swarm. Answers {'OK', fields, events, told, commands, {key, fields, ups, steps}, ...}; a
--- task without a record has no fields. Or {'NOSWARM'}.
+-- ARGV: swarm, how many events the caller has, then key and number of runs of each task it wants.
+-- Answers {'OK', fields, events, told, commands, task, ...} with the events after those, and with the
+-- tasks that they name besides. Or {'NOSWARM'}.
 function states.image(_, args)
   local id = args[1]
   if not is_there(id) then return {'NOSWARM'} end
-  local events = redis.call('LRANGE', base(id) .. ':ev', 0, -1)
+  local events = redis.call('LRANGE', base(id) .. ':ev', tonumber(args[2]), -1)
   local rows = {
     'OK', redis.call('HGETALL', base(id)), events,
     redis.call('LRANGE', base(id) .. ':told', 0, -1), redis.call('SMEMBERS', base(id) .. ':cmds')
   }
-  for _, key in ipairs(told_keys(events)) do
-    local fields = redis.call('HGETALL', task_key(id, key))
-    local row = redis.call('HMGET', task_key(id, key), 'status', 'run', 'laid')
-    if not row[1] or row[3] then fields = {} end
-    local runs = #fields > 0 and tonumber(row[2] or 1) or LOOSE_RUNS
-    local ups = redis.call('ZRANGE', base(id) .. ':up:' .. key, 0, -1)
-    rows[#rows + 1] = {key, fields, ups, steps_of(id, key, runs)}
+  local seen = {}
+  local function add(key, runs)
+    if seen[key] then return end
+    seen[key] = true
+    rows[#rows + 1] = pictured(id, key, runs)
   end
+  for i = 3, #args, 2 do add(args[i], tonumber(args[i + 1])) end
+  for _, key in ipairs(named_by(events)) do add(key, 1) end
   return rows
 end
 
@@ -241,14 +253,20 @@ local function lay_edges(id, task)
   end
 end
 
+local function drop_journal(id, key)
+  local lines = {}
+  for run = 1, LOOSE_RUNS do
+    lines[#lines + 1] = base(id) .. ':j:' .. run .. ':' .. key
+    lines[#lines + 1] = base(id) .. ':o:' .. run .. ':' .. key
+  end
+  redis.call('DEL', unpack(lines))
+end
+
 local function lay_record(id, task)
   local name = task_key(id, task.key)
   redis.call('DEL', name)
   redis.call('HSET', name, 'laid', 1, unpack(task.fields))
-  for run = 1, LOOSE_RUNS do
-    local place = ':' .. run .. ':' .. task.key
-    redis.call('DEL', base(id) .. ':j' .. place, base(id) .. ':o' .. place)
-  end
+  drop_journal(id, task.key)
   for _, step in ipairs(task.steps) do
     local place = ':' .. step[1] .. ':' .. task.key
     redis.call('RPUSH', base(id) .. ':o' .. place, step[2])
@@ -335,9 +353,7 @@ end
 
 local function drop_task(id, key)
   redis.call('DEL', unpack(keys_of_task(id, key)))
-  for run = 1, LOOSE_RUNS do
-    redis.call('DEL', base(id) .. ':j:' .. run .. ':' .. key, base(id) .. ':o:' .. run .. ':' .. key)
-  end
+  drop_journal(id, key)
 end
 
 local function tell_news(ctx, s, news)
