@@ -19,14 +19,14 @@
 -- byte, which no name has.
 
 -- The names of keys are made once for a swarm, as long as few have mail.
-local names, named = {}, 0
+local names, names_made = {}, 0
 
 function mail.key(id, part)
   local of = names[id]
   if not of then
-    if named >= 1000 then names, named = {}, 0 end
+    if names_made >= 1000 then names, names_made = {}, 0 end
     of = {}
-    names[id], named = of, named + 1
+    names[id], names_made = of, names_made + 1
   end
   local name = of[part]
   if not name then
