@@ -13,13 +13,11 @@ from skep.records.capture import CAPTURES_KEPT, Capture, CaptureKind, Part
 from skep.records.capture_errors import CaptureUnusable
 from skep.records.errors import ArtifactNotFound, LimitExceeded, SwarmNotFound
 from skep.records.ids import SwarmId
-from skep.records.image import Image
 from skep.records.imaging import image_from, image_parts
 from skep.records.limits import CAPTURE_LABEL_CHARS_MAX
 from skep.records.outcome import Artifact, Succeeded
 from skep.records.purse import Amount, Budget
 from skep.records.swarm import SwarmMove
-from skep.records.task import TaskStatus
 from skep.records.values import blob_digest
 from skep.testing.acts import claim, settle, steer, submit, succeed, write
 from skep.testing.clock import ManualClock
@@ -272,6 +270,24 @@ class CapturesContract:
         with pytest.raises(SwarmNotFound):
             await store.states.captures(S)
 
+    async def test_a_part_of_two_captures_stays_for_the_other(
+        self, store: InspectableStore, clock: ManualClock
+    ) -> None:
+        """A content that captures of two swarms are made of goes with the last of them."""
+        await ended(store, "s")
+        await noisy_capture(store)
+        await submit(store, "t", task("a"))
+        other = await noisy_capture(store, "t")
+        clock.advance(1)
+
+        await forget(store, "s", before=clock.now())
+
+        clock.advance(1)
+        first = await store.retention.drop_blobs(clock.now())
+        await store.states.drop(SwarmId("t"), SNAPSHOT, other.number)
+        second = await store.retention.drop_blobs(clock.now())
+        assert (first.blobs, second.blobs) == (0, 1)
+
     async def test_captures_survive_a_crash(
         self, store: InspectableStore, harness: Harness
     ) -> None:
@@ -298,13 +314,8 @@ class CapturesContract:
         assert counts == [1, 1, 0, 1]
 
 
-async def noisy_capture(store: Store) -> Capture:
+async def noisy_capture(store: Store, swarm: str = "s") -> Capture:
     """Keep a capture with one part beside it."""
     [digest] = await store.blobs.put([b"a part"])
     part = Part(digest=digest, size_bytes=6)
-    return await store.states.keep(replace(loose(), kind=SNAPSHOT, parts=(part,)))
-
-
-def statuses(image: Image) -> dict[str, TaskStatus]:
-    """Say where each task of an image stands."""
-    return {each.key: each.task.status for each in image.tasks}
+    return await store.states.keep(replace(loose(swarm=swarm), kind=SNAPSHOT, parts=(part,)))
