@@ -197,8 +197,8 @@ async def test_the_engine_has_duties_of_its_own(store: MemoryStore, clock: Manua
 
     assert await Sweeping(leases=store.leases).perform(won.mandate) == 1
     assert await Reconciling(leases=store.leases).perform(won.mandate) >= 0
-    health = await HealthWatch(registry=store.registry).perform(won.mandate)
-    assert health == "1 swarms move, 0 wait for a person"
+    watch = HealthWatch(registry=store.registry, census=store.census)
+    assert await watch.perform(won.mandate) == "0 nodes; 1 swarms move, 0 wait for a person"
     await store.terms.resign(won.mandate)
     for duty in (Sweeping(leases=store.leases), Reconciling(leases=store.leases)):
         with pytest.raises(StaleTerm):

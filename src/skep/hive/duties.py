@@ -15,6 +15,7 @@ from skep.hive.coordinator import ONCE_A_TERM, Duty
 from skep.hive.messenger import SwarmMessenger
 from skep.hive.sharing_duties import ConflictSettling, Rebalancing, ResourceOptimising
 from skep.policy.endings import is_stalled
+from skep.ports.census import Census
 from skep.ports.store import Leases, Registry, Store
 from skep.records.leadership import Mandate
 from skep.records.message import MessageType
@@ -76,15 +77,20 @@ class Tidying:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthWatch:
-    """Looks at the active swarms: how many move, and how many wait for a person."""
+    """Looks at the fleet: its nodes, the active swarms that move, and those that wait."""
 
     registry: Registry
+    census: Census
     name: str = "health"
     every_s: float = HEALTH_S
 
     async def perform(self, mandate: Mandate) -> str:
         """Read them, and say how they stand."""
         del mandate  # it only reads
+        nodes = len(await self.census.nodes())
+        return f"{nodes} nodes; {await self._swarms()}"
+
+    async def _swarms(self) -> str:
         found, before = Counter[str](), None
         while found.total() < LOOKED_AT_MAX:
             page = await self.registry.swarms(status=SwarmStatus.ACTIVE, before=before, limit=PAGE)
@@ -119,7 +125,7 @@ def everyday_duties(store: Store) -> Sequence[Duty]:
     return (
         Sweeping(leases=store.leases),
         Reconciling(leases=store.leases),
-        HealthWatch(registry=store.registry),
+        HealthWatch(registry=store.registry, census=store.census),
         ResourceOptimising(pools=store.pools),
         ConflictSettling(disputes=store.disputes),
         Rebalancing(placing=store.placing),
