@@ -439,7 +439,7 @@ class ShiftingContract:
         assert again == replace(moved, verdict=ReceiptVerdict.ALREADY)
 
     async def test_a_task_does_not_come_back(self, store: InspectableStore) -> None:
-        """Its key is taken in the swarm that it left, so it is not moved to and fro."""
+        """Its key is taken in the swarm that it left, so it is moved once for each team."""
         await team(store, "a")
         await place(store, *spread(1))
         await team(store, "b")
