@@ -41,7 +41,7 @@ from skep.testing.contract.log import LogContract
 from skep.testing.contract.mailing import SendingContract, TakingContract
 from skep.testing.contract.orders import OrdersContract
 from skep.testing.contract.patience import PatienceContract
-from skep.testing.contract.placing import PlacingContract, ShiftingContract
+from skep.testing.contract.placing import PlacingContract
 from skep.testing.contract.pools import PoolPatienceContract, PoolsContract
 from skep.testing.contract.purses import (
     FullPurseContract,
@@ -55,6 +55,7 @@ from skep.testing.contract.reopening import ReopeningContract
 from skep.testing.contract.resting import RestingContract
 from skep.testing.contract.retention import HoldingsContract, RetentionContract
 from skep.testing.contract.settling import SettlingContract
+from skep.testing.contract.shifting import ShiftingContract
 from skep.testing.contract.states import CapturesContract, ImagesContract
 from skep.testing.contract.steering import SteeringContract
 from skep.testing.contract.submitting import SubmittingContract
