@@ -5,6 +5,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -243,3 +244,26 @@ async def test_what_is_no_export_is_refused(state: SwarmState, tmp_path: Path) -
     for name in ("nothing", "text"):
         with pytest.raises(CaptureUnusable):
             await import_swarm(state, tmp_path / name)
+
+
+async def test_bytes_changed_by_chance_are_refused_or_make_no_difference(
+    state: SwarmState, clock: ManualClock, tmp_path: Path
+) -> None:
+    """Whatever byte is wrong, the file is refused whole, or gives the swarm as it was."""
+    random, file = Random(1), tmp_path / "file"
+    await export_swarm(state, "s", file)
+    good, refused = file.read_bytes(), 0
+    for _ in range(300):
+        spoilt = bytearray(good)
+        spoilt[random.randrange(len(good))] ^= random.randrange(1, 256)
+        file.write_bytes(spoilt[: random.choice([len(good), random.randrange(len(good))])])
+        store = await MemoryHarness().open(clock=clock, chance=SeededChance(6))
+        before = await store.dump()
+        try:
+            await import_swarm(of(store, clock), file)
+        except CaptureUnusable:
+            refused += 1
+            assert await store.dump() == before
+        else:
+            assert (await store.states.image(S)).tasks[0].task.outcome == "1"
+    assert refused > 200
