@@ -197,3 +197,19 @@ class TestSnapshots:
 
         assert await numbers(state, SNAPSHOT) == [1]
         assert await numbers(state, CHECKPOINT) == [1]
+
+    async def test_what_has_nothing_to_lose_is_left_alone(self, state: SwarmState) -> None:
+        """A standing team without tasks, and a swarm that has ended, are not written down."""
+        await submit(state.store, "s", sealed=False)
+        await submit(state.store, "t", task("a"))
+        await succeed(state.store, await claim_one(state.store))
+
+        assert await Snapshots(state=state).perform() == 0
+
+    async def test_all_pages_are_looked_through(self, state: SwarmState) -> None:
+        """Swarms beyond the first page are captured too, whether they are paused or not."""
+        for number in range(205):
+            await submit(state.store, f"s{number}", task("a"))
+        await steer(state.store, "s0", SwarmMove.PAUSE)
+
+        assert await Snapshots(state=state).perform() == 410

@@ -3,21 +3,23 @@
 Safe to do twice, and by two: the same image is one capture, and each swarm keeps its ten.
 """
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from skep.hive.state import SwarmState
-from skep.policy.capturing import is_due, is_milestone, newest_of
+from skep.policy.capturing import is_due, is_milestone, is_worth_it, newest_of
 from skep.records.capture import CaptureKind
 from skep.records.errors import LimitExceeded, SwarmNotFound
 from skep.records.ids import SwarmId
 from skep.records.leadership import Mandate
-from skep.records.swarm import Swarm
+from skep.records.swarm import ENDED, Swarm, SwarmStatus
 
 LOOK_EVERY_S: Final = 30.0
 """How often the swarms are looked through."""
 
 PAGE: Final = 200
+LIVE: Final = tuple(status for status in SwarmStatus if status not in ENDED)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,28 +35,36 @@ class Snapshots:
     seen: dict[SwarmId, int] = field(default_factory=dict[SwarmId, int])
 
     async def perform(self, mandate: Mandate | None = None) -> int:
-        """Look through the swarms once; returns how many captures were made."""
+        """Look through the swarms that live once; returns how many captures were made."""
         del mandate  # what it does is idempotent: no term is needed for it to be right
-        made, before, still = 0, None, dict[SwarmId, int]()
-        while True:
-            page = await self.state.store.registry.swarms(before=before, limit=PAGE)
-            for swarm in page:
+        made, still = 0, dict[SwarmId, int]()
+        for status in LIVE:
+            async for swarm in self._all(status):
                 made += await self._look(swarm, still)
+        self.seen = still
+        return made
+
+    async def _all(self, status: SwarmStatus) -> AsyncIterator[Swarm]:
+        before: SwarmId | None = None
+        while True:
+            read = self.state.store.registry.swarms
+            page = await read(status=status, before=before, limit=PAGE)
+            for swarm in page:
+                yield swarm
             if len(page) < PAGE:
-                self.seen = still
-                return made
+                return
             before = page[-1].id
 
     async def _look(self, swarm: Swarm, still: dict[SwarmId, int]) -> int:
-        if self.seen.get(swarm.id) == swarm.last_seq:
+        if not is_worth_it(swarm) or self.seen.get(swarm.id) == swarm.last_seq:
             still[swarm.id] = swarm.last_seq
             return 0
         try:
             made = await self._capture(swarm)
+            if await self._is_done(swarm):
+                still[swarm.id] = swarm.last_seq
         except (SwarmNotFound, LimitExceeded):
             return 0  # forgotten meanwhile, or too large for an image: the others come first
-        if await self._is_done(swarm):
-            still[swarm.id] = swarm.last_seq
         return made
 
     async def _capture(self, swarm: Swarm) -> int:

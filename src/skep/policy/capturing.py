@@ -64,10 +64,15 @@ def check_room(captures: Sequence[Capture], new: Capture) -> None:
         _bound("CAPTURES_LABELLED_MAX", CAPTURES_LABELLED_MAX, held + 1)
 
 
+def is_worth_it(swarm: Swarm) -> bool:
+    """Say whether there is anything to lose: a standing team without tasks has nothing."""
+    return swarm.status not in ENDED and swarm.tasks_total > 0
+
+
 def is_due(swarm: Swarm, newest: Capture | None, *, now: float) -> bool:
     """Say whether it is time for a snapshot: something happened since, and not just now."""
     if newest is None:
-        return swarm.status not in ENDED
+        return True
     has_changed = swarm.last_seq > newest.seq
     return has_changed and now - newest.at >= SNAPSHOT_EVERY_S
 
@@ -75,15 +80,14 @@ def is_due(swarm: Swarm, newest: Capture | None, *, now: float) -> bool:
 def is_milestone(swarm: Swarm, newest: Capture | None) -> bool:
     """Say whether a swarm has come far enough for a checkpoint.
 
-    That is when its plan grew, when another quarter of its tasks has ended, and when it has ended.
+    That is when its plan grew, and when another quarter of its tasks has ended.
     """
     if newest is None:
         return True
     ended = sum(swarm.counts.get(status, 0) for status in TERMINAL)
     if swarm.tasks_total != newest.tasks:
         return True
-    gained = ended - newest.ended
-    return gained * 4 >= max(swarm.tasks_total, 1) or (gained > 0 and swarm.status in ENDED)
+    return (ended - newest.ended) * 4 >= swarm.tasks_total > 0 and ended > newest.ended
 
 
 def newest_of(captures: Sequence[Capture], kind: CaptureKind) -> Capture | None:
