@@ -15,7 +15,7 @@ from skep.drivers.redis.mailbox import BATCH
 from skep.drivers.system import SystemClock
 from skep.hive.postman import Postman
 from skep.records.ids import SwarmId
-from skep.records.message import Channel, Message, address_of
+from skep.records.message import Address, Channel, Message, address_of
 from skep.records.swarm import SwarmMove
 from skep.testing.acts import steer, submit
 from skep.testing.mail import acknowledge, ids, mail_of, message, send, take
@@ -158,3 +158,25 @@ async def test_fifty_inboxes_need_no_more_connections(store: RedisStore, raw: Ra
 
     own = [each for each in clients if "cmd=client" not in each]
     assert len(own) <= 3
+
+
+async def test_who_reads_for_thousands_asks_for_those_that_rang(
+    store: RedisStore, server: RedisProcess
+) -> None:
+    """Once all had nothing, a look names only the inboxes whose channels rang."""
+    names = [f"s{number:04}" for number in range(3_000)]
+    await submit(store, names[-1], sealed=False)
+    receivers = tuple(Address(swarm=SwarmId(name)) for name in names)
+    untyped: Any = redis.Redis
+    with untyped(port=server.port) as client:
+        assert await store.mailbox.take(receivers, limit=9, lease_s=5, patience_s=0.01) == []
+        before = client.info("stats")["total_net_input_bytes"]
+
+        for number in range(20):
+            await send(store, message(f"m{number}", to=names[-1]))
+            found = await store.mailbox.take(receivers, limit=9, lease_s=5, patience_s=30)
+            await acknowledge(store, *found)
+            assert ids(found) == [f"m{number}"]
+
+        grown = client.info("stats")["total_net_input_bytes"] - before
+    assert grown < 20 * 30_000, "half of what naming all of them each time would take"

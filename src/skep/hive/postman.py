@@ -56,6 +56,8 @@ class Postman:
         self._lease_s = lease_s
         self._slots = slots
         self._inboxes: dict[Address, Deliver] = {}
+        self._order: tuple[Address, ...] = ()
+        self._is_full = False
         self._running: dict[asyncio.Task[None], MailToken] = {}
         self._looks = set[asyncio.Task[int]]()
         self._acknowledged: list[MailToken] = []
@@ -73,6 +75,7 @@ class Postman:
     def serve(self, inbox: Address, deliver: Deliver) -> None:
         """Begin to read an inbox, or change who its messages are handed to."""
         self._inboxes[inbox] = deliver
+        self._order = ()
         self._changed.set()
         if self._is_open and not self._loops:
             self._loops = [asyncio.create_task(self._read()), asyncio.create_task(self._beat())]
@@ -80,6 +83,7 @@ class Postman:
     def leave(self, inbox: Address) -> None:
         """Read an inbox no more; what is under way is finished."""
         self._inboxes.pop(inbox, None)
+        self._order = ()
 
     async def __aenter__(self) -> Self:
         self._is_open = True
@@ -105,16 +109,27 @@ class Postman:
 
     async def tick(self, *, patience_s: float = 0.0) -> int:
         """Take what has come and begin to deliver it; returns how many messages that were."""
-        inboxes = list(self._inboxes)
-        self._inboxes |= {inbox: self._inboxes.pop(inbox) for inbox in inboxes[:1]}  # take turns
+        inboxes = self._turns()
         starts = range(0, len(inboxes), RECEIVERS_MAX)
         groups = [inboxes[start : start + RECEIVERS_MAX] for start in starts]
         begun = 0
         for group in groups:
             free = self._slots - len(self._running)
             if free > 0:
-                begun += await self._take(group, free, patience_s=patience_s / len(groups))
+                found = await self._take(group, free, patience_s=patience_s / len(groups))
+                begun += found
+                self._is_full |= found == free
         return begun
+
+    def _turns(self) -> tuple[Address, ...]:
+        """The inboxes in their order: the same tuple, until one comes or goes or has to wait."""
+        if self._is_full and self._inboxes:  # who was first comes last
+            first = next(iter(self._inboxes))
+            self._inboxes[first] = self._inboxes.pop(first)
+            self._order, self._is_full = (), False
+        if len(self._order) != len(self._inboxes):
+            self._order = tuple(self._inboxes)
+        return self._order
 
     async def idle(self) -> None:
         """Wait until nothing is under way."""

@@ -101,7 +101,7 @@ INBOX_MAX: Final = 10_000
 TAKE_MAX: Final = 256
 """Messages taken by one call."""
 
-RECEIVERS_MAX: Final = 1_000
+RECEIVERS_MAX: Final = 10_000
 """Inboxes that one call looks into."""
 
 MESSAGES_PAGE_MAX: Final = 1_000

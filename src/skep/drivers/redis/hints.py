@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from itertools import takewhile
 from typing import Any, Final
 
 from redis.exceptions import RedisError
@@ -19,6 +20,25 @@ RESTS: Final = "skep:rests"
 """The channel that tells of every swarm that has come to rest, by its id."""
 
 
+class Rung:
+    """The channels that rang, the last one last, each with the number of its last ring."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self._channels: dict[str, int] = {}
+
+    def note(self, channel: str) -> None:
+        """Write down that a channel rang."""
+        self.last += 1
+        self._channels.pop(channel, None)
+        self._channels[channel] = self.last
+
+    def since(self, number: int) -> set[str]:
+        """Name the channels that rang after the ring of a number."""
+        later = takewhile(lambda pair: pair[1] > number, reversed(self._channels.items()))
+        return {channel for channel, _ in later}
+
+
 class Ears:
     """Hears the topics that were asked for, on one connection, until it is closed."""
 
@@ -28,6 +48,7 @@ class Ears:
         self._topics: set[str] = set()
         self._subscription: Any = None
         self._listening: asyncio.Task[None] | None = None
+        self.rung = Rung()
 
     async def listen(self, *topics: str) -> None:
         """Begin to hear topics; to be called before the look that a ring must not slip past."""
@@ -59,7 +80,9 @@ class Ears:
                 await rest(REST_S)
                 continue
             if message is not None:
-                self._bell.ring([_topic(message["channel"].decode(), message["data"])])
+                channel = message["channel"].decode()
+                self.rung.note(channel)
+                self._bell.ring([_topic(channel, message["data"])])
 
 
 def _topic(channel: str, told: bytes) -> str:

@@ -1,6 +1,7 @@
 """The mailbox over the wire: each operation is one function call, a large batch several."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from skep.drivers.redis.life import FileUnproved
@@ -45,6 +46,9 @@ from skep.records.message import (
 from skep.records.swarm import SwarmStatus
 from skep.records.values import canonical, digest_of
 
+CALM_S: Final = 0.9
+"""How long a look at all inboxes counts; a little less than the safety poll."""
+
 BATCH: Final = 128
 """Messages, tokens or returns in one call."""
 
@@ -58,11 +62,38 @@ POST_FIELDS: Final = (
 """Where a message stands, as `mail.write` of functions/58_mail.lua writes it."""
 
 
+@dataclass(slots=True)
+class _Round:
+    """Whose mail is asked for, and by which channels it is announced."""
+
+    receivers: tuple[Address, ...]
+    inboxes: Mapping[str, Sequence[Address]]
+    is_heard: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calm:
+    """That a round had nothing more to give when so many rings had been heard.
+
+    It counts for a while only: rings may be lost, and the end of a rest or of a lease has none.
+    """
+
+    round: _Round
+    heard: int
+    until: float
+
+
 class RedisMailbox:
-    """Messages to swarms and to agents of them."""
+    """Messages to swarms and to agents of them.
+
+    Who reads for thousands of inboxes asks for all of them about once a second, and in between for
+    those alone whose channels rang.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
+        self._round: _Round | None = None
+        self._calm: _Calm | None = None
 
     async def send(self, messages: Sequence[Message]) -> Sequence[Postmark | SkepError]:
         """See `ports.mailbox.Mailbox.send`."""
@@ -80,14 +111,26 @@ class RedisMailbox:
         patience_s: float = 0.0,
     ) -> Sequence[Delivery]:
         """See `ports.mailbox.Mailbox.take`."""
-        check_receivers(receivers)
-        if patience_s > 0:
-            await self._desk.listen(Channel.GLOBAL, *{_channel(to.swarm) for to in receivers})
-        inboxes = canonical([[to.swarm, to.agent] for to in receivers])
+        round_ = self._round_of(receivers)
+        if patience_s > 0 and not round_.is_heard:
+            await self._desk.listen(Channel.GLOBAL, *round_.inboxes)
+            round_.is_heard = True
 
         async def look() -> list[Delivery]:
-            nonce = self._desk.chance.nonce()
-            return await self._taken(min(limit, TAKE_MAX), lease_s, inboxes, nonce)
+            heard = self._desk.rung.last
+            near = self._near(round_) if patience_s > 0 else receivers
+            if not near:
+                return []
+            inboxes = canonical([[to.swarm, to.agent] for to in near])
+            most, nonce = min(limit, TAKE_MAX), self._desk.chance.nonce()
+            found = await self._taken(most, lease_s, inboxes, nonce)
+            if len(found) == most:
+                self._calm = None  # there may be more
+            elif near is not round_.receivers and self._calm is not None:
+                self._calm = replace(self._calm, heard=heard)
+            elif patience_s > 0:
+                self._calm = _Calm(round=round_, heard=heard, until=self._now() + CALM_S)
+            return found
 
         return await self._desk.watch.until(bool, look, topic=MAIL_TOPIC, patience_s=patience_s)
 
@@ -146,6 +189,29 @@ class RedisMailbox:
             ]
             for row, message in zip(await self._desk.call("send", *told), piece, strict=True):
                 yield _answer(row, message)
+
+    def _round_of(self, receivers: Sequence[Address]) -> "_Round":
+        """The inboxes by their channels, which are found once for a tuple that comes again."""
+        if self._round is None or self._round.receivers is not receivers:
+            check_receivers(receivers)
+            inboxes: dict[str, list[Address]] = {}
+            for to in receivers:
+                inboxes.setdefault(_channel(to.swarm), []).append(to)
+            self._round = _Round(tuple(receivers), inboxes)
+        return self._round
+
+    def _near(self, round_: "_Round") -> Sequence[Address]:
+        """The inboxes in which there may be something: all of them, or those that rang since."""
+        calm = self._calm
+        if calm is None or calm.round is not round_ or calm.until < self._now():
+            return round_.receivers
+        rung = self._desk.rung.since(calm.heard)
+        if Channel.GLOBAL in rung:
+            return round_.receivers
+        return [to for channel in rung for to in round_.inboxes.get(channel, ())]
+
+    def _now(self) -> float:
+        return self._desk.watch.clock.monotonic()
 
     async def _taken(self, *told: str | float) -> list[Delivery]:
         life = self._desk.life

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from skep.drivers.bell import Watch, rest_topic
@@ -15,7 +15,7 @@ from skep.drivers.redis.answers import (
     steered,
     step_answer_of,
 )
-from skep.drivers.redis.hints import RESTS
+from skep.drivers.redis.hints import RESTS, Rung
 from skep.drivers.redis.life import FileUnproved, Life
 from skep.drivers.redis.line import Word
 from skep.drivers.redis.staging import is_large, submit_by_pieces
@@ -67,6 +67,7 @@ class Desk:
     now: Callable[[], str]
     listen: Callable[..., Awaitable[None]]
     """Begins to hear a channel."""
+    rung: Rung = field(default_factory=Rung)
 
     @property
     def wire(self) -> Wire:

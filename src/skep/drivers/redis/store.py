@@ -103,6 +103,7 @@ class RedisStore:
             chance=chance,
             now=(lambda: repr(clock.now())) if own_clock else str,
             listen=ears.listen,
+            rung=ears.rung,
         )
         return cls(desk, ears, durability)
 

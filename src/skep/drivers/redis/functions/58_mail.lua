@@ -238,14 +238,15 @@ end
 
 -- The inboxes, of those named, of whose swarms something can be taken now.
 function mail.promising(ctx, inboxes)
-  local asked, found = {'ZMSCORE', 'skep:mail:next'}, {}
-  for _, to in ipairs(inboxes) do asked[#asked + 1] = to[1] end
-  if #inboxes == 0 then return found end
-  local now = tonumber(mail.score(ctx.at))
-  for i, at in ipairs(redis.call(unpack(asked))) do
-    at = at and tonumber(at)
-    -- Further away than a lease can be: a long rest, or written before the clock was set back.
-    if at and (at <= now or at > now + 2000000 * LEASE_S_MAX) then found[#found + 1] = inboxes[i] end
+  local found, now = {}, tonumber(mail.score(ctx.at))
+  for first = 1, #inboxes, 1000 do
+    local asked = {'ZMSCORE', 'skep:mail:next'}
+    for i = first, math.min(first + 999, #inboxes) do asked[#asked + 1] = inboxes[i][1] end
+    for i, at in ipairs(redis.call(unpack(asked))) do
+      at = at and tonumber(at)
+      -- Further away than a lease can be: a long rest, or written before the clock was set back.
+      if at and (at <= now or at > now + 2000000 * LEASE_S_MAX) then found[#found + 1] = inboxes[first + i - 1] end
+    end
   end
   return found
 end
