@@ -7,7 +7,17 @@ from typing import Final
 
 THROUGHPUT: Final = frozenset({"queue", "latency", "dags"})
 ENGINE: Final = THROUGHPUT | {"sleepers", "kill"}
-OWN: Final = ENGINE | {"singles", "many-sleepers", "takeover", "steps", "fair", "idle", "crowd"}
+OWN: Final = ENGINE | {
+    "singles",
+    "many-sleepers",
+    "takeover",
+    "steps",
+    "fair",
+    "idle",
+    "crowd",
+    "messages",
+}
+FLEET: Final = frozenset({"fleet-100", "fleet-1000", "fleet-10000"})
 AGENTS: Final = frozenset({"turns", "waiting"})
 
 
@@ -72,7 +82,7 @@ SKEP: Final = (
         module="bench.own.engine",
         settings="Redis AOF everysec, one `skep work` process beside the client",
         server=Server.REDIS,
-        rows=OWN,
+        rows=OWN | FLEET,
         pace=1_500,
         variant="apart",
     ),

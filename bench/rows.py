@@ -53,6 +53,42 @@ def _time(name: str, title: str, unit: str, *, must: str = "") -> Metric:
     return Metric(name=name, title=title, unit=unit, is_less_better=True, must=must)
 
 
+def _fleet(number: int) -> Row:
+    """A row of one fleet; the seed's own figures stand in the words of each."""
+    name = f"fleet_{number}"
+    seed_connections, seed_mb = 4 * number, 2 * number
+    return Row(
+        name=f"fleet-{number}",
+        title=f"{number:,} idle swarms in one fleet over 4 processes",
+        metrics=(
+            _time(
+                f"{name}_connections",
+                f"{number:,} swarms: connections of a process (seed: {seed_connections:,} in all)",
+                "",
+                must="<= 4",
+            ),
+            _time(
+                f"{name}_swarm",
+                f"{number:,} swarms: room in the server each (seed: from {seed_mb:,} MB on in all)",
+                "B",
+                must="<= 8,192",
+            ),
+            _time(f"{name}_keeper", f"{number:,} swarms: memory of their process each", "B"),
+            _time(f"{name}_page_p99", f"{number:,} swarms: a page of 50, p99", "ms"),
+            _time(
+                f"{name}_message_p50", f"{number:,} swarms: sent to handled, p50", "ms", must="<= 1"
+            ),
+            _time(
+                f"{name}_message_p99", f"{number:,} swarms: sent to handled, p99", "ms", must="<= 5"
+            ),
+        ),
+        quick=min(number, 100),
+        full=number,
+        deep=number,
+        cap_s=120,
+    )
+
+
 _ALL: Final = (
     Row(
         name="queue",
@@ -202,6 +238,20 @@ _ALL: Final = (
         cap_s=60,
     ),
     Row(
+        name="messages",
+        title="messages between 64 swarms in one process, sent, taken and acknowledged",
+        metrics=(
+            _rate("messages", "messages: sent, taken, acknowledged", must=">= 20,000"),
+            _time("message_p50", "an idle swarm: sent to handled, p50", "ms", must="<= 1"),
+            _time("message_p99", "an idle swarm: sent to handled, p99", "ms", must="<= 5"),
+        ),
+        quick=500,
+        full=20_000,
+        deep=100_000,
+        cap_s=60,
+    ),
+    *map(_fleet, (100, 1_000, 10_000)),
+    Row(
         name="turns",
         title="agent runs of 3 turns and 2 tool calls, scripted model, 64 at once",
         metrics=(_time("turn", "an agent's turn", "us", must="<= 100"),),
@@ -226,6 +276,7 @@ _ALL: Final = (
 )
 
 ROWS: Final[Mapping[str, Row]] = MappingProxyType({row.name: row for row in _ALL})
+FLEETS: Final = tuple(name for name in ROWS if name.startswith("fleet-"))
 METRICS: Final[Mapping[str, Metric]] = MappingProxyType(
     {metric.name: metric for row in _ALL for metric in row.metrics}
 )

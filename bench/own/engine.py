@@ -17,7 +17,8 @@ from redis import Redis
 from typing_extensions import override
 
 import skep
-from bench.own import hands
+from bench.own import fleets, hands
+from bench.rows import FLEETS
 from bench.stage import ledger
 from bench.stage.contestant import POLL_S, Contestant, Figures
 from bench.stage.engine import main, percentiles
@@ -166,7 +167,17 @@ class Skep(Contestant):
             "fair": self._fair,
             "idle": self._idle,
             "crowd": self._crowd,
+            "messages": self._messages,
+            **dict.fromkeys(FLEETS, self._idle_fleet),
         }
+
+    async def _messages(self) -> Figures:
+        """See `bench.own.fleets.messages`."""
+        return await fleets.messages(self.order, self._fleet)
+
+    async def _idle_fleet(self) -> Figures:
+        """See `bench.own.fleets.idle_fleet`."""
+        return await fleets.idle_fleet(self.order, self._fleet)
 
     async def _steps(self) -> Figures:
         """Have an agent take steps and time them."""
