@@ -293,18 +293,6 @@ MESSAGES: Final = (
 
 FLEET: Final = (
     Command(
-        name="status",
-        target="skep.cli.census:status",
-        help="Show what the fleet comes to: swarms, nodes, leader and figures.",
-        examples=("skep fleet status", "skep fleet status --json"),
-    ),
-    Command(
-        name="nodes",
-        target="skep.cli.census:nodes",
-        help="Show the processes of the fleet, and when each was last heard of.",
-        examples=("skep fleet nodes", "skep fleet nodes --json"),
-    ),
-    Command(
         name="leader",
         target="skep.cli.fleet:leader",
         help="Show which process leads, in which term, and how its duties went.",
