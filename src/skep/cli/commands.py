@@ -293,6 +293,18 @@ MESSAGES: Final = (
 
 FLEET: Final = (
     Command(
+        name="status",
+        target="skep.cli.fleet_status:status",
+        help="Show how many swarms there are and where they stand, and who works on them.",
+        examples=("skep fleet status", "skep fleet status --json"),
+    ),
+    Command(
+        name="nodes",
+        target="skep.cli.nodes:nodes",
+        help="Show the processes of the fleet, and how many swarms each one hosts.",
+        examples=("skep fleet nodes", "skep fleet nodes --json"),
+    ),
+    Command(
         name="leader",
         target="skep.cli.fleet:leader",
         help="Show which process leads, in which term, and how its duties went.",
