@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, settings
 from typing_extensions import override
 
-from skep.testing.census_machine import CensusMachine
+from skep.testing.directory_machine import DirectoryMachine
 from skep.testing.harness import Harness
 from skep.testing.leader_machine import LeaderMachine
 from skep.testing.memory import MemoryHarness
@@ -46,7 +46,7 @@ def case(
 ) -> type[TestCase]:
     """Make a test case that runs this many histories of this many steps."""
 
-    class Machine(PoolMachine, LeaderMachine, CensusMachine):
+    class Machine(PoolMachine, LeaderMachine, DirectoryMachine):
         """The machine on one driver."""
 
         @override
