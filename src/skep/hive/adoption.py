@@ -8,9 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
+from skep.hive.recovery import Recovery
 from skep.ports.store import Store
+from skep.records.capture_errors import NothingToRecover
 from skep.records.command import Order
 from skep.records.directory import Tally
+from skep.records.errors import Conflict
 from skep.records.ids import SwarmId
 from skep.records.node import NodeId
 from skep.records.swarm import SwarmMove
@@ -26,6 +29,7 @@ ROUNDS_MAX: Final = 200
 class Adoption:
     """Interrupts what lost its host; where `adopts` says so, it goes on under `node`.
 
+    A swarm that has lost records as well is rebuilt by `recovery`, if there is one, before it does.
     `mandate` is not asked for: whatever a leader without one did here would be done all the same.
     """
 
@@ -35,6 +39,7 @@ class Adoption:
     node: NodeId
     every_s: float
     adopts: bool = True
+    recovery: Recovery | None = None
 
     async def perform(self, mandate: object = None) -> int:
         """Call the roll and adopt orphans, all there are; gives how many swarms go on.
@@ -49,11 +54,25 @@ class Adoption:
             adopted = await self.store.census.adopt(self.node, limit=AT_ONCE)
             if not adopted:
                 break
-            await self._resume(adopted)
+            await self._resume([swarm for swarm in adopted if not await self._is_rebuilt(swarm)])
             count += len(adopted)
         if count:
             await self.store.directory.tally({Tally.RECOVERIES: count})
         return count
+
+    async def _is_rebuilt(self, swarm: SwarmId) -> bool:
+        """Rebuild a swarm that has lost records; one that cannot be is left interrupted."""
+        if self.recovery is None or not await self.recovery.is_damaged(swarm):
+            return False
+        try:
+            await self.recovery.recover(swarm)
+        except NothingToRecover as refusal:
+            move = SwarmMove.INTERRUPT
+            left = Order(swarm=swarm, move=move, reason=refusal.message)
+            await self.store.work.steer([left])
+        except Conflict:
+            return False  # it was steered meanwhile: its order is refused, or lets it go on
+        return True
 
     async def _resume(self, swarms: Sequence[SwarmId]) -> None:
         """Let adopted swarms go on; one that ended or was moved meanwhile refuses, and may."""

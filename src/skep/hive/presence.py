@@ -14,6 +14,7 @@ from typing import Protocol, Self
 
 from skep.hive.adoption import Adoption
 from skep.hive.archivist import Archivist
+from skep.hive.recovery import Recovery
 from skep.ports.census import Census
 from skep.ports.store import Store
 from skep.ports.system import Clock
@@ -108,7 +109,13 @@ def presence_of(
 ) -> Presence:
     """Keep a node in the census of a store; one in the foreground of a swarm adopts nothing."""
     is_staying = foreground is None
-    recovery = Adoption(store=store, node=node.id, every_s=0.0, adopts=is_staying)
+    recovery = Adoption(
+        store=store,
+        node=node.id,
+        every_s=0.0,
+        adopts=is_staying,
+        recovery=Recovery(store=store, clock=clock),
+    )
     archive = Archivist(directory=store.directory, clock=clock)
     chores = [recovery, archive] if is_staying else [recovery]
     swarms = [] if foreground is None else [foreground]

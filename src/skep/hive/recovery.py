@@ -17,7 +17,7 @@ from skep.ports.store import Store
 from skep.ports.system import Clock
 from skep.records.capture import Capture, CaptureKind
 from skep.records.capture_errors import CaptureUnusable, NothingToRecover
-from skep.records.errors import Conflict
+from skep.records.errors import Conflict, TaskNotFound
 from skep.records.ids import SwarmId
 from skep.records.image import Image
 from skep.records.recovering import Recovered
@@ -50,6 +50,15 @@ class Recovery:
             except Conflict:
                 continue  # it was steered, or recovered by somebody else, meanwhile
         raise Conflict(f"Swarm {swarm} is steered all the time.", hint="Recover it again.")
+
+    async def is_damaged(self, swarm: SwarmId) -> bool:
+        """Say whether tasks of a swarm have lost their records. Raises `SwarmNotFound`."""
+        seen = await self.store.registry.swarm(swarm)
+        try:
+            found = await self.store.registry.tasks(swarm)
+        except TaskNotFound:
+            return True
+        return len(found) != seen.tasks_total
 
     async def _attempt(self, swarm: SwarmId) -> Recovered:
         live = await self.store.states.image(swarm)
