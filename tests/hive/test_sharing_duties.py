@@ -6,6 +6,7 @@ from tests.hive.desk import bench, call, worker
 from skep.agent.function import Roster, TaskContext
 from skep.drivers.memory import MemoryStore
 from skep.hive.conflicts import announce
+from skep.hive.fleet import Fleet
 from skep.hive.messenger import SwarmMessenger
 from skep.hive.placing import distribute
 from skep.hive.postman import Postman
@@ -15,10 +16,11 @@ from skep.records.errors import StaleTerm
 from skep.records.ids import SwarmId, WorkerId
 from skep.records.leadership import Mandate
 from skep.records.message import Address, MessageType
-from skep.records.placement import Distribution, Placement
+from skep.records.placement import Distribution, Placement, Shift
 from skep.records.pool import Pool
 from skep.records.sharing_errors import NoSwarmFits, PoolBusy
-from skep.testing.acts import status_of, statuses, submit
+from skep.records.swarm import SwarmMove
+from skep.testing.acts import status_of, statuses, steer, submit
 from skep.testing.chance import SeededChance
 from skep.testing.clock import ManualClock
 from skep.testing.samples import dispute, distribution, requisition, task
@@ -156,3 +158,29 @@ async def test_a_task_does_not_wait_for_ever_for_its_part(
     [state] = await store.pools.read()
     assert await status_of(store, "u") == "completed"
     assert (refused, [each.id for each in state.held], state.queued) == (["pool_busy"], ["a"], ())
+
+
+async def test_the_result_of_a_swarm_is_of_what_it_kept(
+    store: MemoryStore, fleet: Fleet, clock: ManualClock, chance: SeededChance
+) -> None:
+    """What was moved away is the result of the swarm that it was moved to."""
+    roster = Roster()
+
+    @roster.agent("draw")
+    async def draw(context: TaskContext) -> str:
+        return f"{context.key} is drawn"
+
+    await teams(store, "a")
+    asked = [Distribution(command=key, task=call(key, "draw")) for key in ("d0", "d1")]
+    await store.placing.distribute(asked)
+    await teams(store, "b")
+    await store.placing.shift([Shift(source=SwarmId("a"), target=SwarmId("b"), number=1)])
+    for name in "ab":
+        await steer(store, name, SwarmMove.SEAL)
+
+    async with worker(bench(store, clock, chance, roster=roster), roster) as working:
+        await working.tick(patience_s=0)
+        await working.idle()
+
+    results = [await fleet.swarm(name).result() for name in "ab"]
+    assert results == ["d0 is drawn", "d1 is drawn"]

@@ -11,6 +11,7 @@ from typing import Final
 
 from skep.agent.attempt import full_value
 from skep.hive.spending import spent_in_words
+from skep.policy.placement import is_moved
 from skep.ports.store import Store
 from skep.records.ids import SwarmId, TaskKey, TaskRef
 from skep.records.outcome import Artifact
@@ -81,8 +82,11 @@ def _told(gathered: Gathered) -> str:
 
 
 def sinks(tasks: Sequence[Task]) -> list[Task]:
-    """The tasks that nobody waits for: their results are the swarm's."""
-    return [task for task in tasks if task.is_last]
+    """The tasks that nobody waits for: their results are the swarm's.
+
+    One that was moved to another swarm is that one's.
+    """
+    return [task for task in tasks if task.is_last and not is_moved(task.status, task.reason)]
 
 
 def _notice(gathered: Gathered) -> str:
