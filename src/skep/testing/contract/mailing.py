@@ -285,6 +285,17 @@ class TakingContract:
         again = await take(store, *swarms, "s09/x")
         assert [each.message.to.swarm for each in again] == ["s09", "s17", "s21"]
 
+    async def test_a_message_twice_in_one_call_is_one(self, store: InspectableStore) -> None:
+        """The second of them is known already; another one under its id is a conflict."""
+        await inboxes(store)
+        same, other = message("m", payload=1), message("m", payload=2)
+
+        first, again, refused = await store.mailbox.send([same, same, other])
+
+        assert isinstance(first, Postmark)
+        assert again == replace(first, verdict=ReceiptVerdict.ALREADY)
+        assert isinstance(refused, CommandConflict)
+
     async def test_a_call_takes_no_more_than_asked(self, store: InspectableStore) -> None:
         """The limit holds over all inboxes, and so does TAKE_MAX."""
         await inboxes(store, "s", "t")
