@@ -19,6 +19,9 @@ OF_STORES: Final[Mapping[tuple[str, str], str]] = MappingProxyType({
     ("start_p99", "sqlite, apart"): "<= 15",
     ("result_p50", "sqlite, apart"): "",
     ("result_p99", "sqlite, apart"): "",
+    ("messages", "sqlite"): "",
+    ("message_p50", "sqlite"): "",
+    ("message_p99", "sqlite"): "",
 })  # fmt: skip
 """What is asked of a variant, where that is something else; nothing is where nothing is asked."""
 
