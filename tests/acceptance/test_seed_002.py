@@ -120,7 +120,10 @@ async def _is_done(coordination: skep.Fleet, swarm: str) -> bool:
 
 
 async def test_swarms_are_found_by_what_they_are(coordination: skep.Fleet) -> None:
-    """By id, and by status, strategy, phase and mode, a page at a time."""
+    """By id, and by status, strategy, phase and mode, a page at a time, youngest first.
+
+    Of the same millisecond, any may come first.
+    """
     mine = [await team(coordination, str(n), phase="backend") for n in range(3)]
     other = await team(coordination, "other", phase="frontend")
 
@@ -131,7 +134,7 @@ async def test_swarms_are_found_by_what_they_are(coordination: skep.Fleet) -> No
     )
 
     assert found.request.metadata == {"phase": "frontend"}
-    assert [each.id for page in (first, rest) for each in page.swarms] == mine[::-1]
+    assert [each.id for page in (first, rest) for each in page.swarms] == sorted(mine)[::-1]
     assert rest.cursor is None
     with pytest.raises(SwarmNotFound):
         await coordination.get_swarm("nobody")
