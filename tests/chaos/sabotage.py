@@ -64,7 +64,7 @@ SABOTAGES: Final = (
     Sabotage(
         name="intent",
         file="agent/journal.py",
-        old="""        found = await self._announce(key, fingerprint, effect, bill=bill)
+        old="""        found = await self._announce(intent)
         if found is not None:
             return await self._full(found)
         try:
@@ -74,7 +74,7 @@ SABOTAGES: Final = (
             raise
 """,
         new="""        text = await call()
-        found = await self._announce(key, fingerprint, effect, bill=bill)
+        found = await self._announce(intent)
         if found is not None:
             return await self._full(found)
 """,
@@ -84,14 +84,19 @@ SABOTAGES: Final = (
     Sabotage(
         name="read-back",
         file="agent/journal.py",
-        old="""        known = self._steps.get(key)
-        if known and known.state is StepState.RECORDED and known.fingerprint == fingerprint:
+        old=""" and known.fingerprint == fingerprint:
             return await self._full(known.value)
-        found = await self._announce(key, fingerprint, effect, bill=bill)
+        intent = self._intent(key, fingerprint, effect, bill=bill)
+        if pace is Pace.LISTENING:
+            intent = replace(intent, told=self.told)
+        found = await self._announce(intent)
         if found is not None:
             return await self._full(found)
 """,
-        new="""        await self._announce(key, fingerprint, effect, bill=bill)
+        new=""" and not fingerprint:
+            return await self._full(known.value)
+        intent = self._intent(key, fingerprint, effect, bill=bill)
+        await self._announce(intent)
 """,
         check="asked_again",
         weather=DENSE,

@@ -1,6 +1,9 @@
 """`skep swarm snapshot`, `snapshots`, `restore`, `recover`, `export`, `import` from outside."""
 
 import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +12,15 @@ from tests.cli.shell import Shell, files_into
 pytestmark = pytest.mark.slow
 
 PLAN = {"objective": "Look", "tasks": [{"key": "a", "agent": "cartographer"}]}
+
+
+@pytest.fixture
+def own(done: tuple[Shell, Any], tmp_path: Path) -> tuple[Shell, Any]:
+    """A copy of the shell where a swarm has completed, for these tests make more of them."""
+    shell, document = done
+    folder = tmp_path / "own"
+    shutil.copytree(shell.folder, folder)
+    return replace(shell, folder=folder), document
 
 
 @pytest.fixture
@@ -75,9 +87,9 @@ def test_an_unknown_snapshot_is_refused(waiting: tuple[Shell, str]) -> None:
     assert "skep swarm snapshots" in refused.err
 
 
-def test_a_foreground_run_is_restored_and_resumed(done: tuple[Shell, Any]) -> None:
+def test_a_foreground_run_is_restored_and_resumed(own: tuple[Shell, Any]) -> None:
     """A copy of a run of this shell is worked on here, under its own queue."""
-    shell, document = done
+    shell, document = own
     made = told(shell, "swarm", "snapshot", document["swarm"])
     copy = told(shell, "swarm", "restore", document["swarm"], made["capture"])
 
@@ -99,9 +111,9 @@ def test_recover_tells_what_it_did(waiting: tuple[Shell, str]) -> None:
     assert "from its state" in shown
 
 
-def test_a_swarm_is_exported_and_imported(done: tuple[Shell, Any]) -> None:
+def test_a_swarm_is_exported_and_imported(own: tuple[Shell, Any]) -> None:
     """Into another store under its own id, and beside itself as a copy."""
-    shell, document = done
+    shell, document = own
     swarm = document["swarm"]
     made = told(shell, "swarm", "export", swarm, "-o", "one.skep")
 
@@ -114,9 +126,9 @@ def test_a_swarm_is_exported_and_imported(done: tuple[Shell, Any]) -> None:
     assert shown["status"] == "completed"
 
 
-def test_a_touched_file_is_refused(done: tuple[Shell, Any]) -> None:
+def test_a_touched_file_is_refused(own: tuple[Shell, Any]) -> None:
     """A file that was cut is refused by its code, and no store is left with half of it."""
-    shell, document = done
+    shell, document = own
     told(shell, "swarm", "export", document["swarm"], "-o", "cut.skep")
     file = shell.folder / "cut.skep"
     file.write_bytes(file.read_bytes()[:-100])
