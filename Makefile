@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUNTIME := .venv/.bootstrapped-runtime
 DEV := .venv/.bootstrapped-dev
 # Two more than there are cores: half of the tests wait for other processes.
-WORKERS ?= $(shell python3 -c "import os; print((os.cpu_count() or 2) + 2)")
+WORKERS ?= $(or $(shell python3 -c "import os; print((os.cpu_count() or 2) + 2)" 2>/dev/null),auto)
 PYTEST := $(PY) -m pytest -q -n $(WORKERS)
 
 # The pyright wrapper would otherwise ask the network whether there is a newer one.
