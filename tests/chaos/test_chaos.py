@@ -17,7 +17,7 @@ from tests.servers import redis_server
 
 SEED = "CHAOS_SEED"
 GREEN = "green"
-CHECK_S = 60
+CHECK_S = 45
 DEEP_S = 1800
 
 

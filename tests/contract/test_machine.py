@@ -64,13 +64,13 @@ def case(
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestMemory(case(MemoryHarness, examples=120, steps=40)):
+class TestMemory(case(MemoryHarness, examples=60, steps=40)):
     """The memory store in random histories."""
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-class TestSqlite(case(TemporarySqlite, examples=120, steps=40)):
+class TestSqlite(case(TemporarySqlite, examples=60, steps=40)):
     """The SQLite store in random histories."""
 
 
