@@ -5,7 +5,7 @@ swarm, each of its seats and its events once, however many tasks it moves. Task 
 at once. `flush` writes the sheets and outcomes; the writer calls it before it commits.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -40,9 +40,13 @@ READ_SWARM = (
     " FROM swarm WHERE n = ?"
 )
 WRITE_SWARM = (
-    "UPDATE swarm SET status = ?, sealed = ?, cap = ?, seq = ?, deadline = ?, ended_at = ?,"
-    f" reason = ?, {', '.join(f'{status} = ?' for status in STATUSES)} WHERE n = ?"
+    "UPDATE swarm SET status = ?, sealed = ?, cap = ?, deadline = ?, ended_at = ?, reason = ?,"
+    f" {', '.join(f'{status} = ?' for status in STATUSES)}, seq = ? WHERE n = ?"
 )
+
+
+WRITE_SEQ = "UPDATE swarm SET seq = ? WHERE n = ?"
+"""For a swarm that was only told of: no index has to be looked at."""
 
 
 @dataclass(slots=True)
@@ -61,7 +65,7 @@ class Sheet:
 
     `may_run` says whether its tasks might be given out when the seats were put where they are;
     without a purse none of its calls has reserved anything; without `holds` neither it nor a task
-    of it has a part of a pool.
+    of it has a part of a pool. `stored` is how its row stood, without the number of its last event.
     """
 
     n: int
@@ -78,6 +82,7 @@ class Sheet:
     holds: bool
     counts: dict[TaskStatus, int]
     may_run: bool = False
+    stored: tuple[Column, ...] = ()
     seats: dict[str, SeatLine] | None = None
     events: list[tuple[int, int, str, float, str | None, str]] = field(
         default_factory=list[tuple[int, int, str, float, str | None, str]]
@@ -298,7 +303,7 @@ class Changes:
         sheets = list(self._sheets.values())
         self._sheets.clear()
         self.topics.update(rest_topic(sheet.id) for sheet in sheets if _may_rest(sheet))
-        self.db.run_many(WRITE_SWARM, [_swarm_row(sheet) for sheet in sheets])
+        self._write_sheets(sheets)
         seats = [
             (lane, sheet.n, sheet.id, seat.vt, seat.ready, seat.eligible)
             for sheet in sheets
@@ -318,6 +323,13 @@ class Changes:
         for swarm, note in told:
             self.tell(self.sheet(swarm), note.kind, task=note.task, data=note.data)
             self.topics.add(POOL_TOPIC)
+
+    def _write_sheets(self, sheets: Sequence[Sheet]) -> None:
+        changed = [sheet for sheet in sheets if _state(sheet) != sheet.stored]
+        told = [sheet for sheet in sheets if sheet.events and _state(sheet) == sheet.stored]
+        rows = [(*_state(sheet), sheet.seq, sheet.n) for sheet in changed]
+        self.db.run_many(WRITE_SWARM, rows)
+        self.db.run_many(WRITE_SEQ, [(sheet.seq, sheet.n) for sheet in told])
 
     def _lose_calls(self, sheet: Sheet, line: TaskLine) -> None:
         if lost := lose_calls(self.db, sheet.n, line.n):
@@ -399,6 +411,7 @@ class Changes:
             counts=dict(zip(STATUSES, row[11:], strict=True)),
         )
         sheet.may_run = takes_grants(sheet.status) and sheet.room > 0
+        sheet.stored = _state(sheet)
         return sheet
 
 
@@ -419,16 +432,14 @@ def status_of_new(line: TaskLine) -> TaskStatus:
     return line.status
 
 
-def _swarm_row(sheet: Sheet) -> tuple[Column, ...]:
-    """What `WRITE_SWARM` writes."""
+def _state(sheet: Sheet) -> tuple[Column, ...]:
+    """What `WRITE_SWARM` writes before the number of the last event."""
     return (
         sheet.status,
         sheet.sealed,
         sheet.cap,
-        sheet.seq,
         sheet.deadline,
         sheet.ended_at,
         sheet.reason,
         *sheet.counts.values(),
-        sheet.n,
     )
